@@ -1,0 +1,1 @@
+"""Commands that run ours and a peer in one run and print the ratio."""

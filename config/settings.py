@@ -1,0 +1,258 @@
+"""The settings file: every key, its default, and what it means. `Field(description=)` is the only text of a setting."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from config.conditions import EMBEDDED_CONDITIONS
+from config.errors import UnusableSettings
+
+AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Peer(_Section):
+    """A DICOM node that we know by name."""
+
+    name: Annotated[str, Field(min_length=1, description="What destinations and logs call it.")]
+    ae_title: AeTitle
+    host: str = "127.0.0.1"
+    port: Port = 104
+
+
+class DicomSettings(_Section):
+    """Where studies arrive."""
+
+    ae_title: Annotated[AeTitle, Field(description="Our AE title; an association that calls another is rejected.")] = (
+        "SPINELABEL"
+    )
+    host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[Port, Field(description="Port to listen on; 0 picks a free one and prints it.")] = 11112
+    calling: Annotated[
+        tuple[AeTitle, ...],
+        Field(description="Calling AE titles that are let in; empty lets in any, which only loopback allows."),
+    ] = ()
+    study_quiet_seconds: Annotated[
+        float, Field(gt=0, description="A study is complete when nothing of it has arrived for this long.")
+    ] = 60
+    charset: Annotated[
+        str, Field(description="Character set of objects whose own declaration does not fit (DICOM defined term).")
+    ] = "ISO_IR 100"
+    max_associations: Annotated[int, Field(ge=1, description="Associations at one time.")] = 20
+
+
+class Hl7Settings(_Section):
+    """Where reports arrive."""
+
+    host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[Port, Field(description="Port to listen on; 0 picks a free one and prints it.")] = 2575
+    authority: Annotated[
+        str | None, Field(description="Our assigning authority in PID-3; it comes before any other.")
+    ] = None
+    identifier_types: Annotated[
+        tuple[str, ...], Field(description="Identifier types of PID-3 (HL7 table 0203), the best first.")
+    ] = ("MR", "PI")
+    charset: Annotated[
+        str, Field(description="Character set of messages that declare none and are not UTF-8 (HL7 table 0211).")
+    ] = "8859/1"
+    time_zone: Annotated[str, Field(description="Zone of times without an offset, as in Europe/Berlin.")] = "UTC"
+    accession_from: Annotated[
+        tuple[str, ...], Field(description="Fields that may hold the accession number, the best first.")
+    ] = ("OBR-18", "OBR-3", "ORC-3", "OBR-2", "OBR-20")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, time_zone: str) -> str:
+        try:
+            ZoneInfo(time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is no time zone of the IANA database, such as Europe/Berlin") from error
+        return time_zone
+
+
+class PairingSettings(_Section):
+    """How reports find their studies, and how long either waits for the other."""
+
+    window_hours: Annotated[
+        float, Field(gt=0, description="Hours between study and report that the pairing by patient may span.")
+    ] = 72
+    wait_for_report_hours: Annotated[
+        float, Field(ge=0, description="A study without a report gets its structured report after this long.")
+    ] = 72
+    wait_for_images_hours: Annotated[
+        float, Field(ge=0, description="A report whose study has no complete images is written up after this long.")
+    ] = 24
+
+
+class Destination(_Section):
+    """Where structured reports go."""
+
+    peer: Annotated[str, Field(description="Name of an entry of `peers`.")]
+    accepts: Annotated[
+        Literal["calibrated", "trial"],
+        Field(description="`trial` also takes findings of uncalibrated and demonstration parts."),
+    ] = "calibrated"
+
+
+class ReportSettings(_Section):
+    """What labels the reports."""
+
+    model: Annotated[str, Field(description="`embedded`, or the folder of a chat model in Hugging Face layout.")] = (
+        "embedded"
+    )
+    prompt: Annotated[Literal["direct", "summary"], Field(description="Direct Query or Summary-Query.")] = "direct"
+
+
+class ImageSettings(_Section):
+    """What reads the images."""
+
+    classifiers: Annotated[
+        Literal["none", "demonstration"],
+        Field(description="`demonstration` was fitted on drawn spines and shows the path, not the patient."),
+    ] = "none"
+
+
+class StorageSettings(_Section):
+    """Limits of the store."""
+
+    keep_free_gb: Annotated[
+        float, Field(ge=0, description="Objects are refused (A700H) when less than this would stay free on the disk.")
+    ] = 5
+
+
+class ExportSettings(_Section):
+    """Scheduled exports for research."""
+
+    cohorts: Annotated[Path | None, Field(description="Folder of cohort files; none exports nothing.")] = None
+
+
+class WebSettings(_Section):
+    """Where the page listens."""
+
+    host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[Port, Field(description="Port to listen on; 0 picks a free one and prints it.")] = 8080
+
+
+class Settings(BaseSettings):
+    """All settings of one installation."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix="SPINELABEL__",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    data: Annotated[Path, Field(description="Folder of objects, databases and converted models.")] = Path(
+        "spinelabel-data"
+    )
+    peers: tuple[Peer, ...] = ()
+    dicom: DicomSettings = DicomSettings()
+    hl7: Hl7Settings = Hl7Settings()
+    pairing: PairingSettings = PairingSettings()
+    destinations: tuple[Destination, ...] = ()
+    reports: ReportSettings = ReportSettings()
+    images: ImageSettings = ImageSettings()
+    storage: StorageSettings = StorageSettings()
+    exports: ExportSettings = ExportSettings()
+    web: WebSettings = WebSettings()
+    conditions: Annotated[Path, Field(description="The conditions file.")] = EMBEDDED_CONDITIONS
+
+    @field_validator("destinations")
+    @classmethod
+    def _are_sent_once(cls, destinations: tuple[Destination, ...]) -> tuple[Destination, ...]:
+        names = [destination.peer for destination in destinations]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"the peer {twice[0]} stands there twice")
+        return destinations
+
+    @classmethod
+    def settings_customise_sources(  # the arguments are pydantic-settings'
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose values come in by the constructor."""
+        return env_settings, init_settings
+
+    def peer(self, name: str) -> Peer:
+        """Give the peer of that name; `load_settings` has checked that destinations name known ones."""
+        return next(peer for peer in self.peers if peer.name == name)
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings file, let environment variables win over it, and check every key and value.
+
+    Raises:
+        UnusableSettings: names the file, the key's path, what is wrong and the nearest known key.
+    """
+    where = str(path) if path else "the environment"
+    try:
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
+    except OSError as error:
+        raise UnusableSettings(f"{path}: {error.strerror}. Name a readable file with --config.") from error
+    except yaml.YAMLError as error:
+        raise UnusableSettings(f"{path} is not YAML: {error}") from error
+    if not isinstance(values or {}, Mapping):
+        raise UnusableSettings(f"{path} must hold keys and values, such as `data: /var/lib/spinelabel`.")
+    try:
+        settings = Settings(**(values or {}))
+    except ValidationError as error:
+        raise UnusableSettings(f"{where}: {_first_fault(error)}") from error
+    known = {peer.name for peer in settings.peers}
+    for destination in settings.destinations:
+        if destination.peer not in known:
+            raise UnusableSettings(f"{where}: destinations names the peer {destination.peer}, which `peers` lacks.")
+    _refuse_open_listener(settings, where)
+    return settings
+
+
+def _refuse_open_listener(settings: Settings, where: str) -> None:
+    """Refuse to take objects from anybody on an address that others can reach."""
+    if not settings.dicom.calling and settings.dicom.host not in {"127.0.0.1", "::1", "localhost"}:
+        raise UnusableSettings(
+            f"{where}: dicom.host is {settings.dicom.host}; list the AE titles that may send in dicom.calling."
+        )
+
+
+def _first_fault(error: ValidationError) -> str:
+    faults = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
+    fault = faults[0]
+    place = ".".join(str(step) for step in fault["loc"])
+    if fault["type"] != "extra_forbidden":
+        found = "" if fault["type"] == "missing" else f" (found {fault['input']!r})"
+        return f"{place}: {fault['msg']}{found}."
+    known = _keys_beside(fault["loc"])
+    nearest = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1, cutoff=0)
+    return f"{place} is no known key; the nearest is `{nearest[0] if nearest else known[0]}`."
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    model: Any = Settings
+    for step in location[:-1]:
+        if isinstance(step, str):
+            annotation = model.model_fields[step].annotation
+            model = (
+                annotation
+                if isinstance(annotation, type) and issubclass(annotation, BaseModel)
+                else annotation.__args__[0]
+            )
+    return list(model.model_fields)

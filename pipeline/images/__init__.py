@@ -1,0 +1,4 @@
+"""Series to discs and findings.
+
+Never here: networking, SQL. Start at `reading.py`.
+"""

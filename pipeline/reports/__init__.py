@@ -1,0 +1,4 @@
+"""Report text to labels.
+
+Never here: networking, SQL. Start at `labelling.py`.
+"""

@@ -1,0 +1,4 @@
+"""Language engines behind one protocol.
+
+Never here: prompts of a condition. Start at `protocol.py`.
+"""

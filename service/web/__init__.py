@@ -1,0 +1,4 @@
+"""The page.
+
+Never here: SQL beyond reading what a page shows. Start at `pages.py`.
+"""
