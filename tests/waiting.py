@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def wait_until(check: Callable[[], T | None], what: str, seconds: float = 30) -> T:
-    """Call `check` until it gives something true, and give that back. The failure shows what was awaited and last seen."""
+    """Call `check` until it gives something true, and give that back; a failure shows what was last seen."""
     deadline = time.monotonic() + seconds
     seen: T | None = None
     while time.monotonic() < deadline:
