@@ -137,7 +137,7 @@ class StorageSettings(_Section):
 class ExportSettings(_Section):
     """Scheduled exports for research."""
 
-    cohorts: Annotated[Path | None, Field(description="Folder of cohort files; none exports nothing.")] = None
+    cohorts: Annotated[Path, Field(description="Folder of cohort files.")] = Path("cohorts")
 
 
 class WebSettings(_Section):

@@ -1,0 +1,115 @@
+"""Pairing on the database: fetches the candidates, asks the rules of `pairing`, and records what they decide."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, false, or_
+from sqlmodel import Session, col, select
+
+from config.settings import Settings
+from service.pairing import Decision, NeedsReview, Paired, Person, ReportKeys, StudyKeys, pair
+from service.store.tables import OrderNumber, Pairing, PairingState, Patient, Report, Study, WorkState, row_id
+
+
+def pair_report(session: Session, report: Report, settings: Settings, now: datetime) -> None:
+    """Look for the studies of a report that has just arrived."""
+    numbers = tuple(session.exec(select(OrderNumber.number).where(OrderNumber.report_id == report.id)))
+    found = session.exec(select(Study, Patient).join(Patient).where(_shares_a_key(report, numbers))).all()
+    zone = ZoneInfo(settings.hl7.time_zone)
+    studies = [_study_keys(study, patient, zone) for study, patient in found]
+    window = timedelta(hours=settings.pairing.window_hours)
+    _record(session, report, pair(_report_keys(report, numbers), studies, window), now)
+
+
+def pair_waiting_reports(session: Session, study: Study, patient: Patient, settings: Settings, now: datetime) -> None:
+    """Look again for the studies of reports that may be about a study that has just arrived."""
+    keys = [col(Report.study_uid) == study.study_uid]
+    if study.accession:
+        carrying = select(OrderNumber.report_id).where(OrderNumber.number == study.accession)
+        keys.append(col(Report.id).in_(carrying))
+    if patient.identifier:
+        keys.append(col(Report.patient_identifier) == patient.identifier)
+    waiting = session.exec(
+        select(Report).where(col(Report.superseded_by).is_(None), or_(*keys)).order_by(col(Report.id))
+    )
+    for report in waiting.all():
+        pair_report(session, report, settings, now)
+
+
+def results_changed(session: Session, study_id: int) -> None:
+    """Note that a study's results changed, so that its structured report is written anew when it is due."""
+    study = session.get_one(Study, study_id)
+    study.results += 1
+    study.document = WorkState.WAITING
+    session.add(study)
+
+
+def paired_studies(session: Session, report_id: int) -> list[int]:
+    """Give the studies that a report is paired with."""
+    return list(session.exec(select(Pairing.study_id).where(Pairing.report_id == report_id)))
+
+
+def _record(session: Session, report: Report, decision: Decision, now: datetime) -> None:
+    if not isinstance(decision, Paired):
+        if report.pairing != PairingState.PAIRED:
+            review = isinstance(decision, NeedsReview)
+            report.pairing = PairingState.REVIEW if review else PairingState.UNPAIRED
+            report.pairing_reason = decision.reason
+            session.add(report)
+        return
+    before = set(paired_studies(session, row_id(report)))
+    for study_id in sorted(set(decision.study_ids) - before):
+        session.add(
+            Pairing(
+                report_id=row_id(report),
+                study_id=study_id,
+                how=decision.how,
+                evidence=decision.evidence,
+                created=now,
+            )
+        )
+        results_changed(session, study_id)
+    report.pairing, report.pairing_reason = PairingState.PAIRED, decision.evidence
+    session.add(report)
+
+
+def _shares_a_key(report: Report, numbers: tuple[str, ...]) -> ColumnElement[bool]:
+    keys: list[ColumnElement[bool]] = [col(Study.accession).in_(numbers)] if numbers else []
+    if report.study_uid:
+        keys.append(col(Study.study_uid) == report.study_uid)
+    if report.patient_identifier:
+        keys.append(col(Patient.identifier) == report.patient_identifier)
+    return or_(false(), *keys)
+
+
+def _report_keys(report: Report, numbers: tuple[str, ...]) -> ReportKeys:
+    return ReportKeys(
+        accessions=numbers,
+        accession_issuer=report.accession_issuer,
+        study_uid=report.study_uid,
+        person=Person(
+            report.patient_identifier, report.patient_authority, report.patient_name, report.birth_date, report.sex
+        ),
+        procedure=report.procedure,
+        observed=report.observed,
+    )
+
+
+def _study_keys(study: Study, patient: Patient, zone: ZoneInfo) -> StudyKeys:
+    return StudyKeys(
+        id=row_id(study),
+        accession=study.accession,
+        accession_issuer=study.accession_issuer,
+        study_uid=study.study_uid,
+        person=Person(patient.identifier or "", patient.authority, patient.name, patient.birth_date, patient.sex),
+        description=study.description,
+        started=_started(study, zone),
+    )
+
+
+def _started(study: Study, zone: ZoneInfo) -> datetime | None:
+    """Give the study's date and time; a study without a readable date cannot be paired by time."""
+    try:
+        return datetime.strptime(study.study_date + (study.study_time[:4] or "0000"), "%Y%m%d%H%M").replace(tzinfo=zone)
+    except ValueError:
+        return None

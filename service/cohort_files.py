@@ -1,0 +1,66 @@
+"""Cohort files: which findings a research group gets, in which formats, and when."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from service.errors import UnknownCohort, UnusableCohort
+
+EXAMPLE_COHORTS = Path(__file__).with_name("cohorts")
+
+
+class Cohort(BaseModel):
+    """One cohort, as its file describes it. Empty `conditions` or `sources` mean all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    description: str = ""
+    conditions: tuple[str, ...] = ()
+    sources: tuple[Literal["report", "image"], ...] = ()
+    formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1)] = ("parquet", "csv")
+    schedule: str | None = None
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, schedule: str | None) -> str | None:
+        if schedule is not None:
+            CronTrigger.from_crontab(schedule)
+        return schedule
+
+
+def load_cohorts(folder: Path) -> tuple[Cohort, ...]:
+    """Read every cohort file of a folder.
+
+    Raises:
+        UnusableCohort: names the file, the key and what is wrong with it.
+    """
+    cohorts = []
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+            cohorts.append(Cohort.model_validate(values))
+        except yaml.YAMLError as error:
+            raise UnusableCohort(f"{path} is not YAML: {error}") from error
+        except ValidationError as error:
+            fault = error.errors()[0]
+            place = ".".join(str(step) for step in fault["loc"]) or "the file"
+            raise UnusableCohort(f"{path}, {place}: {fault['msg']}.") from error
+    return tuple(cohorts)
+
+
+def find_cohort(folder: Path, name: str) -> Cohort:
+    """Give the cohort of that name.
+
+    Raises:
+        UnknownCohort: no file of the folder has it; the message lists those there.
+        UnusableCohort: a file cannot be read.
+    """
+    cohorts = load_cohorts(folder)
+    for cohort in cohorts:
+        if cohort.name == name:
+            return cohort
+    raise UnknownCohort(f"{folder} has no cohort {name}; it has {', '.join(c.name for c in cohorts) or 'none'}.")

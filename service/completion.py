@@ -1,0 +1,59 @@
+"""When a study is complete and when its structured report is due: decisions over values and the clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from config.settings import PairingSettings
+from service.store.tables import WorkState
+
+SETTLED = frozenset({WorkState.DONE, WorkState.FAILED})
+
+
+@dataclass(frozen=True)
+class StudyProgress:
+    """How far a study has come. `reports` holds the labelling state and time of arrival of each paired report."""
+
+    images: WorkState
+    last_image: datetime | None
+    reports: Sequence[tuple[WorkState, datetime]]
+    review_reason: str
+
+
+@dataclass(frozen=True)
+class Due:
+    """The structured report can be written now."""
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """What the study waits for, in words, and until when; None where only a person can go on."""
+
+    reason: str
+    until: datetime | None
+
+
+def is_complete(last_image: datetime, quiet: timedelta, now: datetime) -> bool:
+    """Tell whether nothing of the study has arrived for the quiet time."""
+    return now - last_image >= quiet
+
+
+def document_due(study: StudyProgress, rules: PairingSettings, now: datetime) -> Due | NotYet:
+    """Decide whether the structured report of a study is due."""
+    if study.review_reason:
+        return NotYet(study.review_reason, None)
+    if any(state in {WorkState.WAITING, WorkState.QUEUED} for state, _ in study.reports):
+        return NotYet("waits for its report to be labelled", None)
+    labelled = [arrived for state, arrived in study.reports if state in SETTLED]
+    if study.images in SETTLED:
+        if labelled or study.last_image is None:
+            return Due()
+        return _after(study.last_image, rules.wait_for_report_hours, now, "waits for its report")
+    if not labelled:
+        return NotYet("waits for its images and its report", None)
+    return _after(max(labelled), rules.wait_for_images_hours, now, "waits for its images to be complete")
+
+
+def _after(since: datetime, hours: float, now: datetime, reason: str) -> Due | NotYet:
+    until = since + timedelta(hours=hours)
+    return Due() if now >= until else NotYet(reason, until)

@@ -1,0 +1,52 @@
+"""Errors of the daemon.
+
+SpinelabelError
+└── ServiceError
+    ├── StoreError
+    │   ├── NewerSchema
+    │   └── DiskNearlyFull
+    ├── UnknownCohort
+    ├── UnusableCohort
+    ├── DemoFailed
+    └── RoleFailed
+"""
+
+from config.errors import SpinelabelError
+
+
+class ServiceError(SpinelabelError):
+    """The daemon could not do what it was asked."""
+
+
+class StoreError(ServiceError):
+    """The database or the object store cannot be used."""
+
+
+class NewerSchema(StoreError):
+    """The database was written by a newer release. Install that release, or restore a backup of this one."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class DiskNearlyFull(StoreError):
+    """The disk of the store has less free space than `storage.keep_free_gb`. Free some, then let the sender repeat."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class UnknownCohort(ServiceError):
+    """No cohort file has this name."""
+
+
+class UnusableCohort(ServiceError):
+    """A cohort file has a key or value that is not allowed."""
+
+
+class DemoFailed(ServiceError):
+    """The demonstration did not reach its end."""
+
+
+class RoleFailed(ServiceError):
+    """A role could not start."""

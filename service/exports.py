@@ -1,0 +1,179 @@
+"""One run of a cohort: rows under pseudonyms, a data dictionary, a manifest and a README, made aside and renamed."""
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Engine, select
+from sqlmodel import Session, col
+
+from integrations.deidentify import age_at_study, describe, pseudonym, shifted_date
+from service.cohort_columns import SCHEMA, data_dictionary
+from service.cohort_files import Cohort
+from service.store.database import reading, writing
+from service.store.tables import CohortRun, FindingRow, Pairing, Patient, ProvenanceRow, Report, Study
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run made."""
+
+    folder: Path
+    rows: int
+    files: tuple[str, ...]
+
+
+def export_cohort(engine: Engine, data: Path, cohort: Cohort, now: datetime) -> Run:
+    """Run a cohort now, into a folder of its own under `data/exports`; no partial run is ever visible."""
+    key = _pseudonym_key(data)
+    with reading(engine) as session:
+        frame = pl.DataFrame([_row(key, *found) for found in _findings(session, cohort)], schema=SCHEMA, orient="row")
+    folder = data / "exports" / cohort.name / now.strftime("%Y-%m-%dT%H%M%S.%fZ")
+    aside = folder.with_name(f".{folder.name}")
+    aside.mkdir(mode=0o700, parents=True)
+    try:
+        files = _write_tables(frame, cohort, aside)
+        manifest = _write_manifest(cohort, now, frame.height, files, aside)
+        aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    with writing(engine) as session:
+        session.add(
+            CohortRun(
+                cohort=cohort.name,
+                started=now,
+                folder=str(folder.relative_to(data)),
+                rows=frame.height,
+                manifest_sha256=manifest,
+            )
+        )
+    return Run(folder, frame.height, (*files, "manifest.json", "README.md"))
+
+
+def _findings(
+    session: Session, cohort: Cohort
+) -> Iterator[tuple[FindingRow, ProvenanceRow, Study, Patient, Report | None]]:
+    """Give the current findings of a cohort: of images by their study, of reports by each study paired with them."""
+    found = (
+        select(FindingRow, ProvenanceRow, Study, Patient, Report)
+        .join(ProvenanceRow)
+        .outerjoin(Report, col(FindingRow.report_id) == Report.id)
+        .outerjoin(Pairing, col(Pairing.report_id) == Report.id)
+        .join(Study, (col(Study.id) == FindingRow.study_id) | (col(Study.id) == Pairing.study_id))
+        .join(Patient, col(Patient.id) == Study.patient_id)
+        .where(col(FindingRow.superseded).is_(None), col(Study.review_reason) == "")
+        .order_by(col(Study.id), col(FindingRow.id))
+    )
+    if cohort.conditions:
+        found = found.where(col(FindingRow.condition).in_(cohort.conditions))
+    if cohort.sources:
+        found = found.where(col(FindingRow.source).in_(cohort.sources))
+    yield from session.execute(found).tuples()
+
+
+def _row(
+    key: bytes, finding: FindingRow, made_by: ProvenanceRow, study: Study, patient: Patient, report: Report | None
+) -> dict[str, Any]:
+    identity = patient.identifier or f"of study {study.study_uid}"
+    studied = _date(study.study_date)
+    born = _date(patient.birth_date)
+    return {
+        "patient": pseudonym(key, "patient", f"{patient.authority}|{identity}"),
+        "study": pseudonym(key, "study", study.study_uid),
+        "study_date": shifted_date(key, identity, studied) if studied else None,
+        "age": age_at_study(born, studied) if born and studied else None,
+        "sex": patient.sex or None,
+        "accession": pseudonym(key, "accession", study.accession) if study.accession else None,
+        "report_version": report.version if report else None,
+        "condition": finding.condition,
+        "level": finding.level,
+        "source": finding.source,
+        "state": finding.state,
+        "answer": finding.answer,
+        "probability": finding.probability,
+        "log_odds": finding.log_odds,
+        "threshold": finding.threshold,
+        "standing": finding.standing,
+        "reviewed": False,
+        "reviewer_answer": None,
+        "evidence": None,
+        "model": made_by.model,
+        "prompt": made_by.prompt,
+        "definition_version": made_by.definition_version,
+        "calibration": made_by.calibration,
+        "software": made_by.software,
+        "created": _shifted_time(key, identity, finding.created),
+        "superseded": None,
+    }
+
+
+def _date(value: str) -> date | None:
+    try:
+        return datetime.strptime(value, "%Y%m%d").date()  # a date has no zone
+    except ValueError:
+        return None
+
+
+def _shifted_time(key: bytes, identity: str, when: datetime) -> datetime:
+    """Shift a time like the study's date; left as it is, it would give the shift away."""
+    shift = shifted_date(key, identity, when.date()) - when.date()
+    return when + shift
+
+
+def _pseudonym_key(data: Path) -> bytes:
+    """Give this installation's key, made once; it never leaves the data folder."""
+    path = data / "pseudonym.key"
+    if not path.exists():
+        made = path.with_suffix(f".{secrets.token_hex(4)}")
+        made.touch(mode=0o600)
+        made.write_bytes(secrets.token_bytes(32))
+        try:
+            path.hardlink_to(made)  # the first of two that make one at a time wins
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return path.read_bytes()
+
+
+def _write_tables(frame: pl.DataFrame, cohort: Cohort, folder: Path) -> tuple[str, ...]:
+    if "parquet" in cohort.formats:
+        frame.write_parquet(folder / "findings.parquet")
+    if "csv" in cohort.formats:
+        frame.write_csv(folder / "findings.csv")
+    data_dictionary().write_csv(folder / "data-dictionary.csv")
+    return (*(f"findings.{form}" for form in cohort.formats), "data-dictionary.csv")
+
+
+def _write_manifest(cohort: Cohort, now: datetime, rows: int, files: tuple[str, ...], folder: Path) -> str:
+    manifest = json.dumps(
+        {
+            "cohort": cohort.model_dump(),
+            "run": now.isoformat(),
+            "software": f"spinelabel {version('spinelabel')}",
+            "rows": rows,
+            "de_identification": describe(),
+            "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files},
+        },
+        indent=2,
+    )
+    (folder / "manifest.json").write_text(manifest, encoding="utf-8")
+    (folder / "README.md").write_text(_readme(cohort, rows), encoding="utf-8")
+    return hashlib.sha256(manifest.encode()).hexdigest()
+
+
+def _readme(cohort: Cohort, rows: int) -> str:
+    return (
+        f"# {cohort.name}\n\n{cohort.description}. {rows} findings, one a row; `data-dictionary.csv` explains each "
+        "column and `manifest.json` says what was done to identities.\n\n"
+        "`standing` says how far a finding can be trusted: `demonstration` and `uncalibrated` findings show that the "
+        "path works and say nothing about a patient. Labels are made by machine and have not been reviewed.\n"
+    )

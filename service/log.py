@@ -1,0 +1,26 @@
+"""The daemon's log: one JSON line per event on standard error, never with a patient's data.
+
+What goes in is an event's name, our own row numbers, AE titles, addresses, states and classes of errors.
+"""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure_log(role: str) -> structlog.stdlib.BoundLogger:
+    """Set up the log of this process, and silence libraries that write identifiers of what they handle."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
+    for library in ("pynetdicom", "pydicom", "hl7apy", "uvicorn.access", "dbos", "alembic", "apscheduler"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger().bind(role=role)
+    return logger

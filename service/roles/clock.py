@@ -1,0 +1,36 @@
+"""The clock: the sweep several times a second, and cohort exports by their schedule."""
+
+import threading
+from datetime import timedelta
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from structlog.stdlib import BoundLogger
+
+from config.settings import Settings
+from service.schedule import schedule_exports
+from service.store.database import open_database
+from service.store.tables import utc_now
+from service.sweep import sweep
+from service.workflows import Enqueuer
+
+SWEEP_EVERY = timedelta(seconds=0.3)
+
+
+def run(settings: Settings, log: BoundLogger, stop: threading.Event) -> None:
+    """Run the clock until `stop` is set."""
+    engine = open_database(settings.data)
+    enqueuer = Enqueuer(settings.data)
+
+    def sweep_once() -> None:
+        try:
+            sweep(engine, enqueuer.enqueue, settings, utc_now())
+        except Exception as error:  # noqa: BLE001  # the edge of the process: the next sweep tries again
+            log.error("sweep failed", error=type(error).__name__)
+
+    scheduler = BackgroundScheduler(timezone="UTC")
+    scheduler.add_job(sweep_once, "interval", seconds=SWEEP_EVERY.total_seconds(), coalesce=True, max_instances=1)
+    schedule_exports(scheduler, engine, settings, log)
+    scheduler.start()
+    log.info("started")
+    stop.wait()
+    scheduler.shutdown()

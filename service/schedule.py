@@ -1,0 +1,38 @@
+"""Cohort exports by their schedule. A missed run is caught up once."""
+
+from apscheduler.schedulers.base import BaseScheduler
+from apscheduler.triggers.cron import CronTrigger
+from sqlalchemy import Engine
+from structlog.stdlib import BoundLogger
+
+from config.settings import Settings
+from service.cohort_files import Cohort, load_cohorts
+from service.exports import export_cohort
+from service.store.tables import utc_now
+
+
+def schedule_exports(scheduler: BaseScheduler, engine: Engine, settings: Settings, log: BoundLogger) -> None:
+    """Put every cohort that has a schedule on the clock.
+
+    Raises:
+        UnusableCohort: a cohort file cannot be read.
+    """
+
+    def export(cohort: Cohort) -> None:
+        try:
+            run = export_cohort(engine, settings.data, cohort, utc_now())
+            log.info("cohort exported", cohort=cohort.name, rows=run.rows)
+        except Exception as error:  # noqa: BLE001  # the edge of the process: other cohorts go on
+            log.error("cohort failed", cohort=cohort.name, error=type(error).__name__)
+
+    for cohort in load_cohorts(settings.exports.cohorts):
+        if cohort.schedule:
+            scheduler.add_job(
+                export,
+                CronTrigger.from_crontab(cohort.schedule, timezone="UTC"),
+                args=(cohort,),
+                id=f"cohort {cohort.name}",
+                coalesce=True,
+                max_instances=1,
+                misfire_grace_time=None,
+            )

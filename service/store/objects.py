@@ -1,0 +1,68 @@
+"""DICOM objects and documents on disk: byte for byte, named by content, durable before anybody is told so."""
+
+import os
+import shutil
+from pathlib import Path
+
+from service.errors import DiskNearlyFull
+
+
+class ObjectStore:
+    """A folder of files named by the sha256 of their content; no part of a name comes from a sender.
+
+    `incoming` is where files are written before they are placed; it lies on the same disk, so that placing one is a
+    rename. `keep_free_bytes` is what must stay free on that disk.
+    """
+
+    def __init__(self, data: Path, *, keep_free_bytes: int = 0) -> None:
+        self.root = data / "objects"
+        self.incoming = data / "incoming"
+        self._keep_free_bytes = keep_free_bytes
+        for folder in (self.root, self.incoming):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def path(self, file: str) -> Path:
+        """Give the path of a placed file, by the name that `place` gave."""
+        return self.root / file
+
+    def place(self, arrived: Path, sha256: str) -> str:
+        """Move a complete file to its place and give its name there. It is on disk, with its name, when this returns.
+
+        Raises:
+            DiskNearlyFull: less than the limit would stay free; the file stays where it is.
+        """
+        if shutil.disk_usage(self.root).free < self._keep_free_bytes:
+            raise DiskNearlyFull
+        name = f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+        target = self.path(name)
+        _sync_file(arrived)
+        self._make_folder(target.parent)
+        arrived.replace(target)
+        _sync_folder(target.parent)
+        return name
+
+    def place_bytes(self, content: bytes, sha256: str) -> str:
+        """Do as `place` does with bytes that we made ourselves."""
+        arrived = self.incoming / f"{sha256}.{os.getpid()}"
+        arrived.write_bytes(content)
+        return self.place(arrived, sha256)
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(folder.parent)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

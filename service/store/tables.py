@@ -1,0 +1,395 @@
+"""The tables: what was received, what was concluded from it, and what was sent.
+
+A condition is data: no table, column or constraint lists conditions. Findings are never overwritten: a correction
+supersedes. Times are UTC.
+"""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+).naming_convention
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time with its zone on every store; SQLite alone would lose it."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Turn any zone into UTC."""
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give UTC back."""
+        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+
+
+class StateText(TypeDecorator[StrEnum]):
+    """A state by its value as plain text, so that a new state needs no change of type in any database."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, states: type[StrEnum]) -> None:
+        super().__init__()
+        self.states = states
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write the value."""
+        return str(value) if value is not None else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
+        """Give the state back."""
+        return self.states(value) if value is not None else None
+
+
+def utc_now() -> datetime:
+    """Give the present time."""
+    return datetime.now(UTC)
+
+
+def _time(*, nullable: bool = False, index: bool = False) -> Any:
+    return Field(
+        default=None if nullable else ...,
+        sa_type=UtcTime,
+        nullable=nullable,
+        index=index,
+    )
+
+
+def _state(default: StrEnum | None, states: type[StrEnum]) -> Any:
+    return Field(
+        default=... if default is None else default,
+        sa_column=Column(StateText(states), nullable=False, index=True),
+    )
+
+
+class ObjectState(StrEnum):
+    """What became of a received DICOM object."""
+
+    STORED = "stored"
+    SAME_CONTENT = "same content"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+
+
+class MessageState(StrEnum):
+    """What became of a received HL7 message."""
+
+    REPORT = "report"
+    KEPT = "kept"
+    REPEATED = "repeated"
+    REFUSED = "refused"
+    INCOMPLETE = "incomplete"
+
+
+class WorkState(StrEnum):
+    """How far a report's labelling or a study's reading has come."""
+
+    WAITING = "waiting"
+    HELD = "held"
+    QUEUED = "queued"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class PairingState(StrEnum):
+    """Whether a report has found its study."""
+
+    UNPAIRED = "unpaired"
+    PAIRED = "paired"
+    REVIEW = "review"
+
+
+class DeliveryState(StrEnum):
+    """How far a document has come on its way to one destination."""
+
+    WAITING = "waiting"
+    QUEUED = "queued"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+
+
+class Patient(SQLModel, table=True):
+    """A patient as identified by one authority. An empty identifier never matches another."""
+
+    __table_args__ = (UniqueConstraint("identifier", "authority"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    identifier: str | None = Field(default=None, index=True)
+    authority: str = ""
+    name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+    merged_into: int | None = Field(default=None, foreign_key="patient.id")
+
+
+class Study(SQLModel, table=True):
+    """A study, from its first object on.
+
+    `images` says how far its reading has come, `document` how far the structured report of its newest results has;
+    `results` counts how often they changed.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    study_uid: str = Field(unique=True)
+    patient_id: int = Field(foreign_key="patient.id", index=True)
+    accession: str = Field(default="", index=True)
+    accession_issuer: str = ""
+    study_id: str = ""
+    study_date: str = ""
+    study_time: str = ""
+    description: str = ""
+    first_received: datetime = _time()
+    last_image: datetime | None = _time(nullable=True, index=True)
+    images: WorkState = _state(WorkState.WAITING, WorkState)
+    images_digest: str | None = None
+    images_attempt: int = 0
+    images_reason: str = ""
+    series_read: str | None = None
+    discs: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    results: int = 0
+    document: WorkState = _state(WorkState.DONE, WorkState)
+    document_reason: str = ""
+    review_reason: str = ""
+
+
+class Series(SQLModel, table=True):
+    """A series of a study."""
+
+    __table_args__ = (UniqueConstraint("study_id", "series_uid"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id")
+    series_uid: str
+    modality: str = ""
+    description: str = ""
+
+
+class Instance(SQLModel, table=True):
+    """A received DICOM object. `file` is its place in the object store; no part of it comes from the sender."""
+
+    __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    sop_instance_uid: str | None = Field(default=None)
+    sop_class_uid: str
+    transfer_syntax_uid: str
+    series_id: int | None = Field(default=None, foreign_key="series.id", index=True)
+    sha256: str = Field(index=True)
+    file: str
+    bytes: int
+    received: datetime = _time()
+    calling_ae: str
+    address: str
+    state: ObjectState = _state(None, ObjectState)
+    conflict_of: int | None = Field(default=None, foreign_key="instance.id")
+    reason: str = ""
+
+
+class Message(SQLModel, table=True):
+    """A received HL7 message, byte for byte, with the acknowledgement that it was given."""
+
+    __table_args__ = (Index(None, "sender", "control_id", "sha256"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    received: datetime = _time(index=True)
+    peer: str
+    sender: str = ""
+    control_id: str = ""
+    message_type: str = ""
+    sha256: str = Field(index=True)
+    raw: bytes = Field(sa_type=LargeBinary)
+    ack_code: str | None = None
+    ack: bytes | None = Field(default=None, sa_type=LargeBinary)
+    state: MessageState = _state(None, MessageState)
+    repeat_of: int | None = Field(default=None, foreign_key="message.id")
+    notes: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    reason: str = ""
+
+
+class Report(SQLModel, table=True):
+    """One version of a report, from the report at place `ordinal` of a message.
+
+    Versions of one report share the `order_key`. `superseded_by` names the version that took its place.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    message_id: int = Field(foreign_key="message.id", index=True)
+    ordinal: int = 0
+    order_key: str = Field(index=True)
+    accession: str = Field(default="", index=True)
+    accession_issuer: str = ""
+    study_uid: str = Field(default="", index=True)
+    patient_identifier: str = Field(default="", index=True)
+    patient_authority: str = ""
+    patient_name: str = ""
+    birth_date: str = ""
+    sex: str = ""
+    procedure: str = ""
+    observed: datetime | None = _time(nullable=True)
+    reported: datetime | None = _time(nullable=True)
+    received: datetime = _time()
+    status: str
+    version: int = 1
+    text: str
+    filler_number: str = ""
+    placer_number: str = ""
+    superseded_by: int | None = Field(default=None, foreign_key="report.id", index=True)
+    labels: WorkState = _state(WorkState.WAITING, WorkState)
+    labels_attempt: int = 0
+    labels_reason: str = ""
+    pairing: PairingState = _state(PairingState.UNPAIRED, PairingState)
+    pairing_reason: str = ""
+
+
+class OrderNumber(SQLModel, table=True):
+    """An order number that a report carries; any of them may be the accession number of a study that it covers."""
+
+    __tablename__ = "order_number"
+    __table_args__ = (UniqueConstraint("report_id", "number"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    report_id: int = Field(foreign_key="report.id")
+    number: str = Field(index=True)
+
+
+class Pairing(SQLModel, table=True):
+    """A report found to be about a study. A report may cover several studies and a study have several reports."""
+
+    __table_args__ = (UniqueConstraint("report_id", "study_id"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    report_id: int = Field(foreign_key="report.id")
+    study_id: int = Field(foreign_key="study.id", index=True)
+    how: str
+    evidence: str
+    created: datetime = _time()
+
+
+class ProvenanceRow(SQLModel, table=True):
+    """What made findings (`pipeline.values.Provenance`), once for all that share it."""
+
+    __tablename__ = "provenance"
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True)
+    model: str
+    adapter: str | None = None
+    prompt: str | None = None
+    definition_version: str | None = None
+    calibration: str | None = None
+    input_sha256: str
+    software: str
+
+
+class FindingRow(SQLModel, table=True):
+    """A finding (`pipeline.values.Finding`) about a report or a study.
+
+    `work` names the piece of work that made it; with the ordinal it is unique, so that a step that runs twice writes
+    once.
+    """
+
+    __tablename__ = "finding"
+    __table_args__ = (UniqueConstraint("work", "ordinal"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    work: str
+    ordinal: int
+    report_id: int | None = Field(default=None, foreign_key="report.id", index=True)
+    study_id: int | None = Field(default=None, foreign_key="study.id", index=True)
+    condition: str
+    level: str | None = None
+    source: str
+    state: str
+    answer: bool | None = None
+    probability: float | None = None
+    log_odds: float | None = None
+    logit_yes: float | None = None
+    logit_no: float | None = None
+    threshold: float | None = None
+    standing: str
+    reason: str = ""
+    evidence: str | None = None
+    disc: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    provenance_id: int = Field(foreign_key="provenance.id")
+    created: datetime = _time()
+    superseded: datetime | None = _time(nullable=True, index=True)
+
+
+class Document(SQLModel, table=True):
+    """A structured report that we wrote. `inputs` is the digest of the findings and reports that it renders."""
+
+    __table_args__ = (UniqueConstraint("study_id", "accepts", "inputs"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    study_id: int = Field(foreign_key="study.id")
+    accepts: str
+    inputs: str
+    sop_instance_uid: str = Field(unique=True)
+    file: str
+    sha256: str
+    predecessor: int | None = Field(default=None, foreign_key="document.id")
+    created: datetime = _time()
+
+
+class Delivery(SQLModel, table=True):
+    """A document on its way to one destination."""
+
+    __table_args__ = (UniqueConstraint("document_id", "destination"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    document_id: int = Field(foreign_key="document.id")
+    destination: str
+    state: DeliveryState = _state(DeliveryState.WAITING, DeliveryState)
+    attempts: int = 0
+    next_attempt: datetime = _time(index=True)
+    answer: str = ""
+    delivered: datetime | None = _time(nullable=True)
+
+
+class CohortRun(SQLModel, table=True):
+    """One run of a cohort export."""
+
+    __tablename__ = "cohort_run"
+
+    id: int | None = Field(default=None, primary_key=True)
+    cohort: str = Field(index=True)
+    started: datetime = _time()
+    folder: str
+    rows: int
+    manifest_sha256: str
+
+
+class _Numbered(Protocol):
+    id: int | None
+
+
+def row_id(row: _Numbered) -> int:
+    """Give the number of a row that is in the database; before it is flushed there it has none."""
+    if row.id is None:
+        raise LookupError("The row has not been written yet.")
+    return row.id

@@ -1,0 +1,158 @@
+"""The sweep: finds rows whose next step is due and asks for it. It tolerates repeats and being killed anywhere.
+
+Work is asked for first and the row marked afterwards: a kill in between asks once more for the same id, which changes
+nothing.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, update
+from sqlmodel import Session, col, select
+
+from config.settings import Settings
+from service.completion import Due, StudyProgress, document_due, is_complete
+from service.store.database import reading, writing
+from service.store.tables import (
+    Delivery,
+    DeliveryState,
+    Instance,
+    ObjectState,
+    Pairing,
+    Report,
+    Series,
+    Study,
+    WorkState,
+    row_id,
+)
+from service.workflows import Work
+
+Enqueue = Callable[[Work, int, str], None]
+AT_A_TIME = 200
+
+
+def sweep(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
+    """Ask for every step that is due."""
+    ask_for_readings(engine, enqueue, timedelta(seconds=settings.dicom.study_quiet_seconds), now)
+    ask_for_labels(engine, enqueue)
+    ask_for_documents(engine, enqueue, settings, now)
+    ask_for_deliveries(engine, enqueue, now)
+
+
+def ask_for_readings(engine: Engine, enqueue: Enqueue, quiet: timedelta, now: datetime) -> None:
+    """Ask for the images of complete studies to be read, unless just these images were read before."""
+    with reading(engine) as session:
+        waiting = session.exec(
+            select(Study)
+            .where(Study.images == WorkState.WAITING, col(Study.last_image) <= now - quiet)
+            .limit(AT_A_TIME)
+        ).all()
+        complete = [
+            (row_id(study), study, images_digest(session, row_id(study)))
+            for study in waiting
+            if study.last_image and is_complete(study.last_image, quiet, now)
+        ]
+    for study_id, study, digest in complete:
+        seen = digest == study.images_digest
+        if not seen:
+            enqueue(Work.READ, study_id, f"read-{study_id}-{digest[:16]}-{study.images_attempt}")
+        # An image that arrived meanwhile has moved last_image on, and the study waits for its quiet time again.
+        state = WorkState.DONE if seen else WorkState.QUEUED
+        with writing(engine) as session:
+            session.exec(
+                update(Study)
+                .where(
+                    col(Study.id) == study_id,
+                    col(Study.images) == WorkState.WAITING,
+                    col(Study.last_image) == study.last_image,
+                )
+                .values(images=state)
+            )
+
+
+def images_digest(session: Session, study_id: int) -> str:
+    """Give the digest of the objects that a study's reading rests on."""
+    contents = session.exec(
+        select(Instance.sha256)
+        .join(Series)
+        .where(Series.study_id == study_id, Instance.state == ObjectState.STORED)
+        .order_by(Instance.sha256)
+    )
+    return hashlib.sha256("\n".join(contents).encode()).hexdigest()
+
+
+def ask_for_labels(engine: Engine, enqueue: Enqueue) -> None:
+    """Ask for the current versions of reports to be labelled."""
+    with reading(engine) as session:
+        waiting = session.exec(
+            select(Report.id, Report.labels_attempt)
+            .where(Report.labels == WorkState.WAITING, col(Report.superseded_by).is_(None))
+            .limit(AT_A_TIME)
+        ).all()
+    for report_id, attempt in waiting:
+        if report_id is not None:
+            enqueue(Work.LABEL, report_id, f"label-{report_id}-{attempt}")
+            with writing(engine) as session:
+                session.exec(
+                    update(Report)
+                    .where(col(Report.id) == report_id, col(Report.labels) == WorkState.WAITING)
+                    .values(labels=WorkState.QUEUED)
+                )
+
+
+def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
+    """Ask for the structured reports of studies whose results changed and which wait for nothing more."""
+    with reading(engine) as session:
+        changed = session.exec(select(Study).where(Study.document == WorkState.WAITING).limit(AT_A_TIME)).all()
+        decided = [
+            (row_id(study), study.results, document_due(study_progress(session, study), settings.pairing, now))
+            for study in changed
+        ]
+    for study_id, results, decision in decided:
+        if isinstance(decision, Due):
+            enqueue(Work.WRITE, study_id, f"write-{study_id}-{results}")
+            with writing(engine) as session:
+                session.exec(
+                    update(Study)
+                    .where(
+                        col(Study.id) == study_id,
+                        col(Study.results) == results,
+                        col(Study.document) == WorkState.WAITING,
+                    )
+                    .values(document=WorkState.QUEUED)
+                )
+
+
+def study_progress(session: Session, study: Study) -> StudyProgress:
+    """Give how far a study has come, as the rules of completion need it."""
+    reports = session.exec(
+        select(Report.labels, Report.received)
+        .join(Pairing)
+        .where(Pairing.study_id == study.id, col(Report.superseded_by).is_(None))
+    ).all()
+    return StudyProgress(
+        study.images, study.last_image, [(WorkState(state), at) for state, at in reports], study.review_reason
+    )
+
+
+def ask_for_deliveries(engine: Engine, enqueue: Enqueue, now: datetime) -> None:
+    """Ask for every delivery whose time has come."""
+    with reading(engine) as session:
+        due = session.exec(
+            select(Delivery)
+            .where(Delivery.state == DeliveryState.WAITING, col(Delivery.next_attempt) <= now)
+            .limit(AT_A_TIME)
+        ).all()
+    for delivery in due:
+        enqueue(Work.DELIVER, row_id(delivery), f"deliver-{delivery.id}-{delivery.attempts}")
+        with writing(engine) as session:
+            session.exec(
+                update(Delivery)
+                .where(
+                    col(Delivery.id) == delivery.id,
+                    col(Delivery.attempts) == delivery.attempts,
+                    col(Delivery.state) == DeliveryState.WAITING,
+                )
+                .values(state=DeliveryState.QUEUED)
+            )

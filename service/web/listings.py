@@ -1,0 +1,137 @@
+"""What the page lists: each study with its state, and everything that waits for a person, each with a sentence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from config.settings import Settings
+from service.completion import NotYet, document_due
+from service.store.tables import (
+    Delivery,
+    DeliveryState,
+    Document,
+    Instance,
+    Message,
+    MessageState,
+    ObjectState,
+    Pairing,
+    PairingState,
+    Patient,
+    Report,
+    Series,
+    Study,
+    WorkState,
+)
+from service.sweep import study_progress
+
+NEWEST = 200
+
+
+@dataclass(frozen=True)
+class StudyLine:
+    """One study on the page. `state` is a sentence: what happened, or what it waits for and until when."""
+
+    accession: str
+    patient: str
+    description: str
+    received: datetime
+    objects: int
+    images: str
+    report: str
+    state: str
+
+
+@dataclass(frozen=True)
+class OpenItem:
+    """Something that a person has to look at: what it is, when it came, and what to do."""
+
+    what: str
+    when: datetime
+    reason: str
+
+
+def list_studies(session: Session, settings: Settings, now: datetime) -> list[StudyLine]:
+    """Give the newest studies, the newest first."""
+    found = session.exec(
+        select(Study, Patient).join(Patient).order_by(col(Study.first_received).desc()).limit(NEWEST)
+    ).all()
+    return [_study_line(session, settings, study, patient, now) for study, patient in found]
+
+
+def list_open_items(session: Session) -> list[OpenItem]:
+    """Give what was refused, could not be paired, read, labelled or delivered; the newest of each kind first."""
+    return [*_objects(session), *_messages(session), *_reports(session), *_deliveries(session)]
+
+
+def _objects(session: Session) -> Iterator[OpenItem]:
+    kept = (ObjectState.REFUSED, ObjectState.CONFLICT)
+    for row in session.exec(
+        select(Instance).where(col(Instance.state).in_(kept)).order_by(col(Instance.id).desc()).limit(NEWEST)
+    ):
+        yield OpenItem(f"object {row.id} ({row.state})", row.received, row.reason)
+
+
+def _messages(session: Session) -> Iterator[OpenItem]:
+    kept = (MessageState.REFUSED, MessageState.INCOMPLETE)
+    for row in session.exec(
+        select(Message).where(col(Message.state).in_(kept)).order_by(col(Message.id).desc()).limit(NEWEST)
+    ):
+        yield OpenItem(f"message {row.id} ({row.state})", row.received, row.reason)
+
+
+def _reports(session: Session) -> Iterator[OpenItem]:
+    open_ones = (col(Report.pairing) != PairingState.PAIRED) | (col(Report.labels) == WorkState.FAILED)
+    for row in session.exec(
+        select(Report)
+        .where(col(Report.superseded_by).is_(None), open_ones)
+        .order_by(col(Report.id).desc())
+        .limit(NEWEST)
+    ):
+        reasons = (row.pairing_reason if row.pairing != PairingState.PAIRED else "", row.labels_reason)
+        yield OpenItem(f"report {row.id}", row.received, " ".join(filter(None, reasons)))
+
+
+def _deliveries(session: Session) -> Iterator[OpenItem]:
+    for row in session.exec(
+        select(Delivery)
+        .where(Delivery.state != DeliveryState.DELIVERED, Delivery.attempts > 0)
+        .order_by(col(Delivery.id).desc())
+        .limit(NEWEST)
+    ):
+        yield OpenItem(f"delivery {row.id} to {row.destination}", row.next_attempt, row.answer)
+
+
+def _study_line(session: Session, settings: Settings, study: Study, patient: Patient, now: datetime) -> StudyLine:
+    objects = session.exec(
+        select(func.count()).select_from(Instance).join(Series).where(Series.study_id == study.id)
+    ).one()
+    reports = session.exec(
+        select(Report.labels).join(Pairing).where(Pairing.study_id == study.id, col(Report.superseded_by).is_(None))
+    ).all()
+    return StudyLine(
+        accession=study.accession,
+        patient=patient.name,
+        description=study.description,
+        received=study.first_received,
+        objects=objects,
+        images=f"{study.images}: {study.images_reason}" if study.images_reason else str(study.images),
+        report=", ".join(f"labels {state}" for state in reports) or "none",
+        state=_state(session, settings, study, now),
+    )
+
+
+def _state(session: Session, settings: Settings, study: Study, now: datetime) -> str:
+    if study.document == WorkState.WAITING:
+        decision = document_due(study_progress(session, study), settings.pairing, now)
+        if isinstance(decision, NotYet):
+            return decision.reason + (f" until {decision.until:%Y-%m-%d %H:%M} UTC" if decision.until else "")
+        return "its structured report is about to be written"
+    if study.document_reason:
+        return study.document_reason
+    deliveries = session.exec(select(Delivery).join(Document).where(Document.study_id == study.id)).all()
+    if not deliveries:
+        return "waits for its images to be complete" if study.images == WorkState.WAITING else "no structured report"
+    return "; ".join(f"structured report to {d.destination}: {d.state} {d.answer}".strip() for d in deliveries)
