@@ -58,7 +58,7 @@ def read_findings(document: Dataset) -> tuple[SrFinding, ...]:
     """
     try:
         report = ComprehensiveSR.from_dataset(document)
-        groups = find_content_items(report, name=concept(codes.MEASUREMENT_GROUP), recursive=True)
+        groups = find_content_items(report.content[0], name=concept(codes.MEASUREMENT_GROUP), recursive=True)
         return tuple(_finding(item) for item in groups)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise UnreadableSr(f"This is no structured report of Spinelabel ({type(error).__name__}).") from error
