@@ -1,0 +1,137 @@
+"""Patient and study of a structured report, taken from an image that may be incomplete or wrongly declared.
+
+highdicom reads these from the image itself and stops at absent attributes, odd values and some character sets; the
+report is therefore built on bare references, and gets these attributes afterwards.
+"""
+
+import re
+from datetime import datetime, timedelta, timezone
+
+from pydicom import Dataset
+from pydicom.charset import convert_encodings, decode_bytes, default_encoding
+from pydicom.config import IGNORE
+from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import DataElement, RawDataElement
+from pydicom.multival import MultiValue
+from pydicom.tag import BaseTag, Tag
+from pydicom.valuerep import TEXT_VR_DELIMS, PersonName
+
+_TYPE_2 = (
+    "PatientName",
+    "PatientID",
+    "PatientBirthDate",
+    "PatientSex",
+    "StudyDate",
+    "StudyTime",
+    "StudyID",
+    "AccessionNumber",
+    "ReferringPhysicianName",
+)
+"""Attributes of patient and study that must be there, empty where unknown (PS3.3 C.7.1.1, C.7.2.1)."""
+
+_CARRIED = (
+    "IssuerOfPatientID",
+    "IssuerOfPatientIDQualifiersSequence",
+    "IssuerOfAccessionNumberSequence",
+    "StudyDescription",
+    "ProcedureCodeSequence",
+    "PatientAge",
+    "PatientSize",
+    "PatientWeight",
+    "PatientIdentityRemoved",
+    "DeidentificationMethod",
+    "DeidentificationMethodCodeSequence",
+    "LongitudinalTemporalInformationModified",
+)
+"""Attributes that go along where the image has a value."""
+
+_LAST_RESORT = "ISO_IR 100"
+_REPLACEMENT = "\ufffd"
+
+
+def patient_and_study(image: Dataset, fallback: str) -> Dataset:
+    """Take patient and study from an image, for a data set in ISO_IR 192.
+
+    Nothing is made up: what the image lacks is empty or absent. Text is read in its declared character set, else in
+    `fallback` (a defined term of PS3.3 C.12.1.1.2), and never holds U+FFFD. Values that break the rules of their VR
+    are kept as they are. A time zone that is no offset is left out.
+    """
+    declared = _declared(image, None)
+    header = Dataset()
+    for keyword in (*_TYPE_2, *_CARRIED):
+        tag = Tag(tag_for_keyword(keyword) or 0)
+        element = _copied(image, tag, (declared, fallback)) if tag in image else None
+        if element is not None and not element.is_empty:
+            header.add(element)
+        elif keyword in _TYPE_2:
+            header.add(DataElement(tag, dictionary_VR(tag), None))
+    if zone_of(image) is not None:
+        header.TimezoneOffsetFromUTC = image.TimezoneOffsetFromUTC
+    return header
+
+
+def zone_of(image: Dataset) -> timezone | None:
+    """Give the zone of an image's dates and times, None where it states none that can be read."""
+    offset = re.fullmatch(r"([+-])(\d\d)(\d\d)", str(image.get("TimezoneOffsetFromUTC", "")).strip())
+    if not offset or int(offset[2]) > 14 or int(offset[3]) > 59:
+        return None
+    minutes = int(offset[2]) * 60 + int(offset[3])
+    return timezone(timedelta(minutes=-minutes if offset[1] == "-" else minutes))
+
+
+def local_to(image: Dataset, moment: datetime) -> datetime:
+    """Turn a moment into the zone that an image states, so that the zone carried over holds for it as well."""
+    zone = zone_of(image)
+    return moment.astimezone(zone) if zone else moment
+
+
+def _declared(dataset: Dataset, parent: str | None) -> str | None:
+    terms = dataset.get("SpecificCharacterSet", parent)
+    return "\\".join(terms) if isinstance(terms, MultiValue) else terms
+
+
+def _copied(dataset: Dataset, tag: BaseTag, charsets: tuple[str | None, str]) -> DataElement:
+    vr = dictionary_VR(tag)
+    if vr == "SQ":
+        return DataElement(tag, vr, [_copied_item(item, charsets) for item in dataset[tag].value or []])
+    stored = dataset.get_item(tag)
+    value = stored.value if isinstance(stored, RawDataElement | DataElement) else None
+    if isinstance(value, PersonName) and isinstance(value.original_string, bytes):
+        value = value.original_string  # decoded before, perhaps with losses
+    # IGNORE keeps pydicom from putting a value into a warning.
+    return DataElement(tag, vr, _text(value, vr, charsets), validation_mode=IGNORE)
+
+
+def _copied_item(item: Dataset, charsets: tuple[str | None, str]) -> Dataset:
+    inner = (_declared(item, charsets[0]), charsets[1])
+    copy = Dataset()
+    for tag in item.keys():  # noqa: SIM118 iterating a data set decodes its values
+        if not tag.is_private and tag != Tag("SpecificCharacterSet"):
+            copy.add(_copied(item, tag, inner))
+    return copy
+
+
+def _text(value: object, vr: str, charsets: tuple[str | None, str]) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, MultiValue):
+        return "\\".join(str(part) for part in value)
+    if not isinstance(value, bytes):
+        return str(value).replace(_REPLACEMENT, "")
+    text = ""
+    for charset in (*charsets, _LAST_RESORT):
+        text = _decoded(value, vr, charset)
+        if _REPLACEMENT not in text:
+            break
+    # What is left was damaged before it came here.
+    return text.replace(_REPLACEMENT, "").strip(" \0")
+
+
+def _decoded(value: bytes, vr: str, charset: str | None) -> str:
+    encodings = convert_encodings((charset or "").split("\\"))
+    if encodings == [default_encoding]:
+        # pydicom reads undeclared and unknown sets as Latin-1, which would hide that text does not fit.
+        encodings = ["ascii"]
+    if vr == "PN":
+        return str(PersonName(value, encodings))
+    return decode_bytes(value, encodings, TEXT_VR_DELIMS)
