@@ -3,9 +3,10 @@
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 
-from striprtf.striprtf import rtf_to_text
+from striprtf import striprtf
 
 from integrations.hl7.errors import UnreadableDocument
 
@@ -34,11 +35,11 @@ def plain(value: str) -> str:
     Raises:
         UnreadableDocument: the mark-up cannot be converted.
     """
-    try:
+    try:  # neither library has errors of its own, so whatever they raise is mapped
         if is_rich_text(value):
-            return str(rtf_to_text(value, encoding="cp1252", errors="ignore"))
+            return _from_rich_text(value)
         return _from_html(value) if _HTML.match(value) else value
-    except Exception as error:  # noqa: BLE001 - neither library has errors of its own
+    except Exception as error:
         raise UnreadableDocument("The document's mark-up cannot be converted. Read the original.") from error
 
 
@@ -60,6 +61,11 @@ def decoded(data: str, encoding: str) -> bytes:
     except (binascii.Error, ValueError) as error:
         raise UnreadableDocument("The document's data do not fit its encoding (OBX-5.4). Read the original.") from error
     raise UnreadableDocument("The document's encoding (OBX-5.4) is none of A, Hex and Base64. Read the original.")
+
+
+def _from_rich_text(value: str) -> str:
+    convert: Callable[..., str] = striprtf.rtf_to_text
+    return convert(value, encoding="cp1252", errors="ignore")
 
 
 def _from_html(value: str) -> str:

@@ -16,6 +16,7 @@ _UID = re.compile(r"(?=.{5,64}\Z)[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _STUDY_UID_FIELDS = {"ZDS": 1, "IPC": 3}
 _STUDY_UID_TYPES = {"HD", "RP", "UI", "EI", "ST"}
 _STUDY_UID_CODE = "113014"
+_CLEARABLE = {"family": (5, 1), "given": (5, 2), "middle": (5, 3), "birth_date": (7, 1), "sex": (8, 1)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class OrderNumber:
 class Patient:
     """What PID says; a value that was not sent is empty.
 
-    `others` are further identifiers. `birth_date` is ISO 8601 as far as sent. `cleared` names the fields that were
+    `others` are further identifiers. `cleared` names the fields that were
     sent as `""`: their values are to be deleted, while those of empty fields stay.
     """
 
@@ -72,14 +73,16 @@ def read_patient(pid: Segment, parsed: Parsed, authority: str | None, types: Seq
         return authority is not None and candidate.authority != authority, order
 
     chosen = min(ids, key=rank, default=None)
-    names = {name: (5, number) for number, name in enumerate(("family", "given", "middle"), start=1)}
-    places = names | {"birth_date": (7, 1), "sex": (8, 1)}
     return Patient(
-        chosen,
-        tuple(each for each in ids if each is not chosen),
-        *(component(pid.field(5), parsed, number) for _, number in names.values()),
+        id=chosen,
+        others=tuple(each for each in ids if each is not chosen),
+        family=component(pid.field(5), parsed, 1),
+        given=component(pid.field(5), parsed, 2),
+        middle=component(pid.field(5), parsed, 3),
         sex=component(pid.field(8), parsed, 1).upper(),
-        cleared=frozenset(name for name, (field, number) in places.items() if _is_null(pid.field(field), parsed, number)),
+        cleared=frozenset(
+            name for name, (field, number) in _CLEARABLE.items() if _is_null(pid.field(field), parsed, number)
+        ),
     )
 
 

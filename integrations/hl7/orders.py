@@ -23,8 +23,8 @@ class OrderGroup:
 def group_orders(segments: Sequence[Segment]) -> list[OrderGroup]:
     """Group a message's segments by order; what stands before the first order belongs to no group.
 
-    A misplaced segment never costs a report: an OBX without OBR opens an order of its own, and Z segments and
-    segments that we do not use change nothing.
+    A misplaced segment never costs a report: an OBX before the first order belongs to it, and Z segments and segments
+    that we do not use change nothing.
     """
     groups: list[OrderGroup] = []
     patient: Segment | None = None
@@ -54,7 +54,8 @@ def group_orders(segments: Sequence[Segment]) -> list[OrderGroup]:
 
 
 def _opens(segment: Segment, current: OrderGroup | None) -> bool:
-    if segment.name in {"ORC", "OBR"}:
-        started = current is not None and (current.request is not None or bool(current.rows))
-        return current is None or started or (segment.name == "ORC" and current.common is not None)
-    return segment.name == "OBX" and current is None
+    if current is None:
+        return segment.name in {"ORC", "OBR", "OBX"}
+    if segment.name == "ORC":
+        return current.common is not None or current.request is not None
+    return segment.name == "OBR" and current.request is not None

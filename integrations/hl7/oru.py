@@ -16,6 +16,7 @@ from integrations.hl7.orders import OrderGroup, group_orders
 from integrations.hl7.places import Fault, FieldPlace, read_place
 from integrations.hl7.segments import Parsed, Segment, parse
 from integrations.hl7.status import Status, read_status
+from integrations.hl7.structure import strange_segments
 from integrations.hl7.text import ReportText, Section, TextBlock, joined, read_text
 from integrations.hl7.times import HospitalTime, offset_of, read_time, zone_of
 
@@ -128,6 +129,7 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
     if fault is None and header.message_type in _REPORT_TYPES:
         reports = _reports(context)
         fault = _report_fault(reports, settings)
+        notes.extend(strange_segments(parsed.segments, "ORU_R01", header.value(12)))
     elif fault is None:
         notes.append("type: kept and acknowledged, not used")
     return ReadMessage(
@@ -184,30 +186,30 @@ def _report(groups: Sequence[OrderGroup], text: ReportText, context: _Context) -
     sections = {block.section for block in text.blocks}
     notes: list[str] = []
     addendum = Section.ADDENDUM in sections
-    joins = sections == {Section.ADDENDUM}
-    status = read_status(component(request.field(25), parsed, 1).upper(), text.codes, addendum=addendum, alone=joins)
+    alone = sections == {Section.ADDENDUM}
+    status = read_status(component(request.field(25), parsed, 1).upper(), text.codes, addendum=addendum, alone=alone)
     numbers = [number for each in groups for number in _numbers(each, context)]
     accession = next(iter(_numbers(group, context)), None)
     placer, filler = (order_numbers([group.request, group.common], places, parsed) for places in (_PLACER, _FILLER))
     birth_field = group.patient.field(7) if group.patient else ""
     birth = _time(birth_field, FieldPlace("PID", 7), context, notes)
     return ReportMessage(
-        accession=accession and accession.number,
-        accession_issuer=(accession and accession.issuer) or None,
+        accession=accession.number if accession else None,
+        accession_issuer=accession.issuer or None if accession else None,
         covers=_accessions(groups, context),
         order_numbers=tuple(numbers),
         placer_number=placer[0].number if placer else None,
         filler_number=filler[0].number if filler else None,
         study_uid=_study_uid(groups, context),
         patient=_patient(group, context),
-        birth_date=birth and birth.date,
+        birth_date=birth.date if birth else None,
         procedure_code=component(request.field(4), parsed, 1) or None,
         procedure=component(request.field(4), parsed, 2) or None,
         observed_at=_time(request.field(7), FieldPlace("OBR", 7, request.number), context, notes),
         result_time=_time(request.field(22), FieldPlace("OBR", 22, request.number), context, notes),
         message_time=context.message_time,
         status=status.status,
-        joins=joins,
+        joins=alone and status.status is not Status.CANCELLED,
         text=joined(text.blocks),
         blocks=text.blocks,
         notes=(*notes, *text.notes, *status.notes),
@@ -250,6 +252,4 @@ def _covering(report: ReportMessage, groups: Sequence[OrderGroup], context: _Con
     covers = dict.fromkeys((*report.covers, *_accessions(groups, context)))
     numbers = (number for group in groups for number in _numbers(group, context))
     uid = report.study_uid or _study_uid(groups, context)
-    return replace(
-        report, covers=tuple(covers), order_numbers=(*report.order_numbers, *numbers), study_uid=uid
-    )
+    return replace(report, covers=tuple(covers), order_numbers=(*report.order_numbers, *numbers), study_uid=uid)

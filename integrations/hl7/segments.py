@@ -2,14 +2,13 @@
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from integrations.hl7.charset import decode
 from integrations.hl7.delimiters import Delimiters, read_delimiters
 from integrations.hl7.errors import UnreadableMessage
 
-_MESSAGE_START = re.compile(
-    rb"(?:\A[\x00\s\xef\xbb\xbf]*|(?<=[\r\n])|(?<=[\r\n]\xef\xbb\xbf))(?=MSH[^A-Za-z0-9\s])"
-)
+_MESSAGE_START = re.compile(rb"(?:\A[\x00\s\xef\xbb\xbf]*|(?<=[\r\n])|(?<=[\r\n]\xef\xbb\xbf))(?=MSH[^A-Za-z0-9\s])")
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ def split_messages(frame: bytes) -> tuple[bytes, ...]:
     """
     starts = [found.end() for found in _MESSAGE_START.finditer(frame)][1:]
     edges = [0, *starts, len(frame)]
-    return tuple(frame[begin:end] for begin, end in zip(edges, edges[1:], strict=False))
+    return tuple(frame[begin:end] for begin, end in pairwise(edges))
 
 
 def parse(raw: bytes, site: str) -> Parsed:

@@ -21,7 +21,7 @@ class VersionOrder:
 def order_of(report: ReportMessage) -> VersionOrder:
     """Give what a report's place among its versions depends on."""
     result, message = report.result_time, report.message_time
-    return VersionOrder(result and result.earliest, message and message.earliest, report.status)
+    return VersionOrder(result.earliest if result else None, message.earliest if message else None, report.status)
 
 
 def supersedes(newer: VersionOrder, current: VersionOrder) -> bool:
@@ -47,10 +47,15 @@ def says_the_same(one: ReportMessage, other: ReportMessage) -> bool:
 
 
 def versions_of(arrived: Sequence[ReportMessage]) -> tuple[ReportMessage, ...]:
-    """Drop the messages that repeat what an earlier one said; the rest stay in the order of arrival."""
+    """Drop the messages that repeat another; the rest stay in the order of arrival.
+
+    What the last version said again, and what an earlier one said with the same OBR-22, is a repetition. The same
+    report with a later OBR-22 after a withdrawal is a new version.
+    """
     versions: list[ReportMessage] = []
     for report in arrived:
-        if not any(says_the_same(report, earlier) for earlier in versions):
+        alike = [earlier for earlier in versions if says_the_same(report, earlier)]
+        if not any(each is versions[-1] or each.result_time == report.result_time for each in alike):
             versions.append(report)
     return tuple(versions)
 
@@ -62,7 +67,7 @@ def current_version(arrived: Sequence[ReportMessage]) -> ReportMessage:
     replaces it.
     """
     versions = versions_of(arrived)
-    bodies = [report for report in versions if not report.joins] or list(versions)
+    bodies = [report for report in versions if not report.joins] or [versions[0]]
     base = bodies[0]
     for report in bodies[1:]:
         base = report if supersedes(order_of(report), order_of(base)) else base
