@@ -1,0 +1,164 @@
+"""Acknowledgements: which to give, and their bytes (HL7 2.x chapter 2, acknowledgment modes, MSA and ERR).
+
+Original mode (MSH-15 and MSH-16 empty): AA, AE or AR. Enhanced mode: CA, CE or CR at once where MSH-15 wants it, and
+AA, AE or AR where MSH-16 does.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from integrations.hl7.charset import site_codec
+from integrations.hl7.errors import UnreadableMessage
+from integrations.hl7.escapes import escape
+from integrations.hl7.header import NO_HEADER, Header, header_of
+from integrations.hl7.places import Fault, FieldPlace
+from integrations.hl7.segments import Segment, parse
+
+OUR_NAME = "SPINELABEL"
+_CODE_TEXT = {
+    "100": "Segment sequence error",
+    "101": "Required field missing",
+    "102": "Data type error",
+    "103": "Table value not found",
+    "200": "Unsupported message type",
+    "202": "Unsupported processing id",
+    "203": "Unsupported version id",
+    "207": "Application internal error",
+}
+_FRAMING = re.compile(r"[\x00-\x08\x0a-\x1f]")
+_LATEST_KNOWN = "2.5.1"
+
+NOT_STORED = Fault(FieldPlace("MSH", 0), "207", "The message could not be stored. Send it again later.")
+TOO_LONG = Fault(FieldPlace("MSH", 0), "207", "The message is longer than this receiver takes.")
+NO_MSH = Fault(FieldPlace("MSH", 0), "100", "The message has no MSH segment.", rejects=True)
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """One answer: `code` is MSA-1, `control_id` MSA-2; `raw` are its bytes without framing."""
+
+    code: str
+    control_id: str
+    fault: Fault | None
+    sender: str
+    receiver: str
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back for one message, the commit acknowledgement first; None where none is wanted."""
+
+    commit: Acknowledgement | None
+    application: Acknowledgement | None
+
+    def messages(self) -> tuple[bytes, ...]:
+        """Give the bytes to send, in order, without framing."""
+        return tuple(each.raw for each in (self.commit, self.application) if each is not None)
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What makes an acknowledgement a message of its own: the time, and a source of control ids (MSH-10)."""
+
+    now: datetime
+    new_control_id: Callable[[], str]
+
+
+def acknowledge(header: Header, fault: Fault | None, stamp: Stamp) -> Answer:
+    """Answer a message that has been stored: accepted where `fault` is None, else refused with the place named."""
+    verdict = "A" if fault is None else "R" if fault.rejects else "E"
+    commit, application = header.value(15).upper(), header.value(16).upper()
+    if not commit and not application:
+        return Answer(None, _write(f"A{verdict}", header, fault, stamp))
+    return Answer(
+        _write(f"C{verdict}", header, fault, stamp) if _wants(commit, fault) else None,
+        _write(f"A{verdict}", header, fault, stamp) if _wants(application, fault) else None,
+    )
+
+
+def refuse_unreadable(stamp: Stamp) -> Answer:
+    """Answer bytes that have no MSH segment: AR with an empty MSA-2, since there is no control id to name."""
+    return Answer(None, _write("AR", NO_HEADER, NO_MSH, stamp))
+
+
+def refuse_unstored(raw: bytes, fault: Fault, stamp: Stamp) -> Answer:
+    """Answer a message that is not in our hands, always with AE, so that its sender keeps it.
+
+    Raises:
+        UnreadableMessage: there is nothing to answer to; close the connection.
+    """
+    header = header_of(parse(raw, site_codec("8859/1")))
+    if not header.control_id:
+        raise UnreadableMessage("MSH-10 is missing, so the message cannot be answered.")
+    return Answer(None, _write("AE", header, fault, stamp))
+
+
+def _wants(condition: str, fault: Fault | None) -> bool:
+    """Read MSH-15 or MSH-16 (HL7 table 0155); an empty one beside a filled one means never."""
+    return condition == "AL" or condition == ("SU" if fault is None else "ER")
+
+
+def _write(code: str, header: Header, fault: Fault | None, stamp: Stamp) -> Acknowledgement:
+    marks = header.delimiters
+    version = _sent(header.segment, 12) or _LATEST_KNOWN
+    fields = [
+        "MSH",
+        _sent(header.segment, 2) or "^~\\&",
+        _sent(header.segment, 5) or OUR_NAME,
+        _sent(header.segment, 6),
+        _sent(header.segment, 3),
+        _sent(header.segment, 4),
+        stamp.now.strftime("%Y%m%d%H%M%S%z"),
+        "",
+        _message_type(header),
+        stamp.new_control_id(),
+        _sent(header.segment, 11) or "P",
+        version,
+        *[""] * 5,
+        _sent(header.segment, 18),
+    ]
+    segments = [
+        marks.field.join(fields).rstrip(marks.field),
+        marks.field.join(["MSA", code, _sent(header.segment, 10)]),
+    ]
+    if fault is not None:
+        segments.append(_error(fault, header))
+    raw = "".join(f"{segment}\r" for segment in segments).encode(header.codec, "replace")
+    return Acknowledgement(code, header.control_id, fault, header.value(5) or OUR_NAME, header.value(3), raw)
+
+
+def _message_type(header: Header) -> str:
+    """MSH-9 names the trigger from version 2.2 on and the structure from 2.4 on."""
+    parts = ["ACK", header.component(9, 2), "ACK"]
+    version = _numbers(header)
+    if version < (2, 4):
+        parts = parts[: 2 if version >= (2, 2) else 1]
+    marks = header.delimiters
+    return marks.component.join(parts if parts[1:2] != [""] else parts[:1])
+
+
+def _error(fault: Fault, header: Header) -> str:
+    """Write ERR: from version 2.5 on in ERR-2, ERR-3, ERR-4 and ERR-8, before that in ERR-1."""
+    marks, place = header.delimiters, fault.place
+    location = [place.segment, str(max(place.number, 1)), *([str(place.field)] if place.field else [])]
+    coded = [fault.code, escape(_CODE_TEXT[fault.code], marks), "HL70357"]
+    if _numbers(header) < (2, 5):
+        location += [""] * (3 - len(location))
+        return marks.field.join(["ERR", marks.component.join([*location, marks.subcomponent.join(coded)])])
+    fields = ["ERR", "", marks.component.join(location), marks.component.join(coded), "E", "", "", ""]
+    return marks.field.join([*fields, escape(fault.problem, marks)])
+
+
+def _numbers(header: Header) -> tuple[int, ...]:
+    """Give the version as numbers; one that cannot be read counts as the latest we know."""
+    version = header.value(12)
+    readable = re.fullmatch(r"2(\.[0-9]{1,3})*", version)
+    return tuple(int(part) for part in (version if readable else _LATEST_KNOWN).split("."))
+
+
+def _sent(segment: Segment, field: int) -> str:
+    """Give a header field back as it was sent, so that its escapes stay right in the same delimiters."""
+    return _FRAMING.sub("", segment.field(field))

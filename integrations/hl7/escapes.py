@@ -1,0 +1,103 @@
+"""Escape sequences of field values (HL7 2.x chapter 2, use of escape sequences in text fields)."""
+
+import re
+from collections.abc import Callable, Iterable
+
+from integrations.hl7.delimiters import NULL, Delimiters
+
+_LONGEST_GAP = 20
+_COMMAND = re.compile(r"\.(br|sp|fi|nf|in|ti|sk|ce)\s*([+-]?\d{0,9})")
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+def unescape(value: str, delimiters: Delimiters, codec: str) -> str:
+    r"""Replace the escape sequences of a value; what is no known sequence stays as it was sent.
+
+    Delimiters and hexadecimal bytes (in `codec`, or UTF-8 where they fit it) become characters, formatting commands
+    line breaks and spaces; highlighting vanishes.
+    """
+    mark = delimiters.escape
+    if mark not in value:
+        return value
+    quoted = re.escape(mark)
+    hexadecimal = rf"(?:{quoted}X(?:[0-9A-Fa-f]{{2}})+{quoted})+"
+    letters = _letters(delimiters)
+    known = rf"{quoted}(?:[{''.join(letters)}]|\.[a-z]{{2}}\s*[+-]?\d{{0,9}}){quoted}"
+
+    def replace(found: re.Match[str]) -> str:
+        sequence = found[0]
+        if sequence.startswith(f"{mark}X"):
+            return _from_bytes(bytes.fromhex("".join(sequence.replace(f"{mark}X", "").split(mark))), codec)
+        content = sequence[len(mark) : -len(mark)]
+        return letters[content] if content in letters else _formatted(content, sequence)
+
+    return re.sub(f"{hexadecimal}|{known}", replace, value)
+
+
+def escape(value: str, delimiters: Delimiters) -> str:
+    """Write a value so that `unescape` gives it back; a value of two quotes is kept from meaning null."""
+    names = {character: letter for letter, character in _letters(delimiters).items() if character}
+    mark = delimiters.escape
+
+    def replace(character: str) -> str:
+        if character in names:
+            return f"{mark}{names[character]}{mark}"
+        return f"{mark}X{ord(character):02X}{mark}" if character in "\r\n" else character
+
+    written = "".join(map(replace, value))
+    return f"{mark}X2222{mark}" if written == NULL else written
+
+
+def plain_value(raw: str, delimiters: Delimiters, codec: str) -> str:
+    """Give an identifier, name or code without escapes and without blanks at its ends; null is empty."""
+    value = unescape(raw, delimiters, codec).strip()
+    return "" if value == NULL else _NOT_TEXT.sub("", value).replace("\n", " ").replace("\r", " ")
+
+
+def plain_text(text: str) -> str:
+    """Make line ends one line feed and drop control characters other than the tabulator."""
+    return _NOT_TEXT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def lines_of(values: Iterable[str], read: Callable[[str], str]) -> str:
+    """Read each repetition and put it on a line of its own; null is an empty line."""
+    return "\n".join("" if value == NULL else read(value) for value in values)
+
+
+def _letters(delimiters: Delimiters) -> dict[str, str]:
+    letters = {
+        "F": delimiters.field,
+        "S": delimiters.component,
+        "R": delimiters.repetition,
+        "T": delimiters.subcomponent,
+        "E": delimiters.escape,
+        "H": "",
+        "N": "",
+    }
+    return letters if delimiters.truncation is None else letters | {"P": delimiters.truncation}
+
+
+def _from_bytes(content: bytes, codec: str) -> str:
+    # A NUL stands before each byte that a sender wrote with four digits.
+    content = content.replace(b"\x00", b"")
+    for candidate in ("utf-8", codec, "cp1252"):
+        try:
+            return content.decode(candidate)
+        except UnicodeDecodeError:
+            continue
+    return content.decode("latin-1")
+
+
+def _formatted(content: str, sequence: str) -> str:
+    command = _COMMAND.fullmatch(content)
+    if command is None:
+        return sequence
+    count = min(abs(int(command[2])) if command[2].strip("+-") else 1, _LONGEST_GAP)
+    match command[1]:
+        case "br" | "ce":
+            return "\n"
+        case "sp":
+            return "\n" * max(count, 1)
+        case "sk":
+            return " " * count
+    return ""

@@ -1,0 +1,128 @@
+"""Whose report it is and of what: patient identifiers, order numbers, Study Instance UIDs, names.
+
+Sources: HL7 2.x chapter 3 (PID) and 4 (ORC, OBR, IPC); IHE Radiology TF-2 (ZDS).
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from integrations.hl7.delimiters import NULL
+from integrations.hl7.escapes import plain_value
+from integrations.hl7.places import FieldPlace
+from integrations.hl7.segments import Parsed, Segment
+
+_UID = re.compile(r"(?=.{5,64}\Z)[0-2](?:\.(?:0|[1-9][0-9]*))+")
+_STUDY_UID_FIELDS = {"ZDS": 1, "IPC": 3}
+_STUDY_UID_TYPES = {"HD", "RP", "UI", "EI", "ST"}
+_STUDY_UID_CODE = "113014"
+_CLEARABLE = {"family": (5, 1), "given": (5, 2), "middle": (5, 3), "birth_date": (7, 1), "sex": (8, 1)}
+
+
+@dataclass(frozen=True)
+class PatientId:
+    """A patient identifier with its assigning authority and type (HL7 table 0203); empty where not sent."""
+
+    id: str
+    authority: str
+    type: str
+
+
+@dataclass(frozen=True)
+class OrderNumber:
+    """A number of the order with the field that it stood in; `issuer` is empty where not sent."""
+
+    place: FieldPlace
+    number: str
+    issuer: str
+
+
+@dataclass(frozen=True)
+class Patient:
+    """What PID says; a value that was not sent is empty.
+
+    `others` are further identifiers. `cleared` names the fields that were
+    sent as `""`: their values are to be deleted, while those of empty fields stay.
+    """
+
+    id: PatientId | None
+    others: tuple[PatientId, ...]
+    family: str
+    given: str
+    middle: str
+    sex: str
+    cleared: frozenset[str]
+
+
+def component(field: str, parsed: Parsed, number: int, sub: int = 1) -> str:
+    """Give a subcomponent of a field's first repetition, unescaped; null is empty."""
+    delimiters = parsed.delimiters
+    whole = delimiters.component_of(delimiters.repetitions(field)[0], number)
+    return plain_value(delimiters.subcomponent_of(whole, sub), delimiters, parsed.codec)
+
+
+def read_patient(pid: Segment, parsed: Parsed, authority: str | None, types: Sequence[str]) -> Patient:
+    """Read PID. The id is the one of our `authority` if one is, then the one whose type comes first in `types`."""
+    delimiters = parsed.delimiters
+    ids = [each for sent in delimiters.repetitions(pid.field(3)) if (each := _patient_id(sent, parsed)).id]
+    # PID-2 came before PID-3 was a list (HL7 2.2); it counts only where PID-3 names nobody.
+    ids = ids or [each for sent in delimiters.repetitions(pid.field(2)) if (each := _patient_id(sent, parsed)).id]
+
+    def rank(candidate: PatientId) -> tuple[bool, int]:
+        order = types.index(candidate.type) if candidate.type in types else len(types)
+        return authority is not None and candidate.authority != authority, order
+
+    chosen = min(ids, key=rank, default=None)
+    return Patient(
+        id=chosen,
+        others=tuple(each for each in ids if each is not chosen),
+        family=component(pid.field(5), parsed, 1),
+        given=component(pid.field(5), parsed, 2),
+        middle=component(pid.field(5), parsed, 3),
+        sex=component(pid.field(8), parsed, 1).upper(),
+        cleared=frozenset(
+            name for name, (field, number) in _CLEARABLE.items() if _is_null(pid.field(field), parsed, number)
+        ),
+    )
+
+
+def order_numbers(order: Iterable[Segment | None], places: Iterable[FieldPlace], parsed: Parsed) -> list[OrderNumber]:
+    """Give the numbers that an order's segments carry in these fields, in the order of the fields."""
+    segments = {segment.name: segment for segment in order if segment is not None}
+    found: list[OrderNumber] = []
+    for place in places:
+        field = segments[place.segment].field(place.field) if place.segment in segments else ""
+        if number := component(field, parsed, 1):
+            issuer = component(field, parsed, 2) or component(field, parsed, 1, sub=2)
+            found.append(OrderNumber(place, number, issuer))
+    return found
+
+
+def study_uid(segments: Iterable[Segment], parsed: Parsed) -> str | None:
+    """Give the Study Instance UID from ZDS-1, IPC-3, or an OBX that holds one; None where there is none."""
+    for segment in segments:
+        if segment.name in _STUDY_UID_FIELDS:
+            value = component(segment.field(_STUDY_UID_FIELDS[segment.name]), parsed, 1)
+        elif segment.name == "OBX" and _points_to_study(segment, parsed):
+            value = component(segment.field(5), parsed, 1)
+        else:
+            continue
+        if _UID.fullmatch(value):
+            return value
+    return None
+
+
+def _points_to_study(obx: Segment, parsed: Parsed) -> bool:
+    kind = obx.field(2).strip().upper()
+    named = component(obx.field(3), parsed, 1) == _STUDY_UID_CODE
+    return kind in {"HD", "RP"} or (named and kind in _STUDY_UID_TYPES)
+
+
+def _patient_id(sent: str, parsed: Parsed) -> PatientId:
+    return PatientId(component(sent, parsed, 1), component(sent, parsed, 4), component(sent, parsed, 5))
+
+
+def _is_null(field: str, parsed: Parsed, number: int) -> bool:
+    delimiters = parsed.delimiters
+    first = delimiters.repetitions(field)[0]
+    return first == NULL or delimiters.component_of(first, number) == NULL

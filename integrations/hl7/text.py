@@ -1,0 +1,176 @@
+"""The text of a report: OBX-5 and the notes below it, whatever type of value a sender chose.
+
+TX, FT and ST have no components; repetitions and rows are lines, empty ones too (HL7 2.x chapters 2A and 7).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
+
+from integrations.hl7.charset import decode
+from integrations.hl7.documents import decoded, group_depth, is_rich_text, plain
+from integrations.hl7.errors import UnreadableDocument
+from integrations.hl7.escapes import lines_of, plain_text, unescape
+from integrations.hl7.places import FieldPlace
+from integrations.hl7.segments import Parsed, Segment
+from integrations.hl7.status import ROW_DELETED
+
+_CODED = {"CE", "CWE", "CNE", "CF"}
+_POINTERS = {"HD", "RP", "UI", "EI"}
+_MEASURES = {"NM", "SN", "DT", "TM", "TS", "DTM", "CQ", "SI", "NA", "MA"}
+_READING_TEXT = (2, 5, 9, 1)
+
+
+class Section(StrEnum):
+    """Part of the report that the suffix of OBX-3 names."""
+
+    BODY = "body"
+    CONCLUSION = "conclusion"
+    ADDENDUM = "addendum"
+
+
+SUFFIXES = {"GDT": Section.BODY, "IMP": Section.CONCLUSION, "ADT": Section.ADDENDUM}
+
+
+@dataclass(frozen=True)
+class TextBlock:
+    """Consecutive lines of one section; None where OBX-3 carries no suffix."""
+
+    section: Section | None
+    text: str
+
+
+@dataclass(frozen=True)
+class ReportText:
+    """The text under one order.
+
+    `codes` are OBX-11 of the rows that are text. `review` says why a person must look; `notes` are for the log.
+    `rows` tells a report of empty lines (some) from an order without text (0).
+    """
+
+    blocks: tuple[TextBlock, ...]
+    codes: tuple[str, ...]
+    rows: int
+    notes: tuple[str, ...]
+    review: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Row:
+    section: Section | None
+    text: str
+    code: str
+    place: FieldPlace
+
+
+def read_text(segments: Sequence[Segment], parsed: Parsed) -> ReportText:
+    """Read the text of an order's OBX and NTE segments, which stand in the order of the message."""
+    rows: list[_Row] = []
+    notes: list[str] = []
+    review: list[str] = []
+    section: Section | None = None
+    for segment in segments:
+        place = FieldPlace(segment.name, 5 if segment.name == "OBX" else 3, segment.number)
+        code = ""
+        if segment.name == "OBX":
+            code = segment.field(11).strip().upper()
+            section = _section(segment, parsed)
+        if code == ROW_DELETED:
+            notes.append(f"text: {place} is a deleted row")
+            continue
+        try:
+            text = _value(segment, parsed)
+        except UnreadableDocument as error:
+            review.append(f"{place}: {error}")
+            continue
+        if text is not None:
+            rows.append(_Row(section, text, code, place))
+        elif segment.field(2).strip().upper() in _MEASURES:
+            notes.append(f"text: {place} is a measured value and no line of the report")
+    documents = _convert(rows, review)
+    codes = tuple(row.code for row in rows if row.code)
+    return ReportText(_blocks(documents), codes, len(rows) + len(review), tuple(notes), tuple(review))
+
+
+def _section(obx: Segment, parsed: Parsed) -> Section | None:
+    identifier = parsed.delimiters.component_of(obx.field(3), 1)
+    parts = (part.strip().upper() for part in identifier.split(parsed.delimiters.subcomponent))
+    return next((SUFFIXES[part] for part in parts if part in SUFFIXES), None)
+
+
+def _value(segment: Segment, parsed: Parsed) -> str | None:
+    """Give the text of one OBX or NTE, None where it holds no text."""
+    delimiters = parsed.delimiters
+
+    def read(value: str) -> str:
+        return unescape(value, delimiters, parsed.codec)
+
+    if segment.name == "NTE":
+        return lines_of(delimiters.repetitions(segment.field(3)), read)
+    kind = segment.field(2).strip().upper()
+    value = segment.field(5)
+    if kind in _POINTERS or kind in _MEASURES:
+        return None
+    if kind == "ED":
+        return _encapsulated(value, parsed)
+    if kind in _CODED:
+        return lines_of((_reading_text(each, parsed) for each in delimiters.repetitions(value)), read)
+    # A type that HL7 does not know never costs the report: its value is read as text.
+    return lines_of(delimiters.repetitions(value), read)
+
+
+def _reading_text(value: str, parsed: Parsed) -> str:
+    parts = (parsed.delimiters.component_of(value, number) for number in _READING_TEXT)
+    return next((part for part in parts if part.strip()), "")
+
+
+def _encapsulated(value: str, parsed: Parsed) -> str:
+    delimiters = parsed.delimiters
+    *_, subtype, encoding, data = (delimiters.component_of(value, number) for number in range(1, 6))
+    content = decoded(unescape(data, delimiters, parsed.codec), encoding)
+    if content.startswith(b"%PDF") or subtype.strip().lower() == "pdf":
+        raise UnreadableDocument("A PDF is not read. Read the original, or have the sender send text.")
+    if b"\x00" in content:
+        raise UnreadableDocument("The document is no text. Read the original.")
+    return decode(content, "", "cp1252" if parsed.codec == "utf-8" else parsed.codec).text
+
+
+def _convert(rows: Iterable[_Row], review: list[str]) -> list[_Row]:
+    """Turn rich text and HTML into plain text; rich text may run over several rows."""
+    converted: list[_Row] = []
+    for first, *rest in _documents(rows):
+        value = "\n".join([first.text, *(row.text for row in rest)])
+        try:
+            converted.append(_Row(first.section, plain_text(plain(value)), first.code, first.place))
+        except UnreadableDocument as error:
+            review.append(f"{first.place}: {error}")
+    return converted
+
+
+def _documents(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    """Gather the rows of a rich text document until its outermost group is closed; other rows stand alone."""
+    document: list[_Row] = []
+    depth = 0
+    for row in rows:
+        if document or is_rich_text(row.text):
+            document.append(row)
+            depth += group_depth(row.text)
+            if depth <= 0:
+                yield document
+                document, depth = [], 0
+        else:
+            yield [row]
+    if document:
+        yield document
+
+
+def _blocks(rows: Iterable[_Row]) -> tuple[TextBlock, ...]:
+    sections = groupby(rows, key=lambda row: row.section)
+    return tuple(TextBlock(section, "\n".join(row.text for row in block)) for section, block in sections)
+
+
+def joined(blocks: Iterable[TextBlock]) -> str:
+    """Give the text of blocks as a person reads it: no spaces at line ends, no empty lines at the ends."""
+    lines = "\n".join(block.text for block in blocks).split("\n")
+    return "\n".join(line.rstrip() for line in lines).strip("\n")
