@@ -26,7 +26,7 @@ class NoIdentity(IntegrationError):
     """An empty identifier has no pseudonym, since all who lack one would become the same person."""
 
 
-def pseudonym(key: bytes, kind: Literal["patient", "study"], value: str) -> str:
+def pseudonym(key: bytes, kind: Literal["patient", "study", "accession"], value: str) -> str:
     """Give the pseudonym of an identifier, such as `patient-3f0c…`: the same key and value give the same one.
 
     Raises:
@@ -67,6 +67,8 @@ def describe() -> dict[str, str]:
         "patient": "Pseudonym of the patient: HMAC-SHA256 of the identifier under the site's key, "
         f"{_DIGEST_CHARACTERS} hexadecimal digits. The same patient has the same one under the same key.",
         "study": "Pseudonym of the study: HMAC-SHA256 of the identifier under the site's key, "
+        f"{_DIGEST_CHARACTERS} hexadecimal digits.",
+        "accession": "Pseudonym of the accession number: HMAC-SHA256 of it under the site's key, "
         f"{_DIGEST_CHARACTERS} hexadecimal digits.",
         "study_date": f"Date of the study, moved by between 1 and {MAX_SHIFT_DAYS} days earlier or later. All dates of "
         "a patient move alike, so intervals within a patient are true; seasons and intervals between patients are not.",

@@ -32,8 +32,6 @@ NOT_IMAGES = frozenset({"SR", "PR", "KO", "DOC", "REG", "RWV", "SEG", "AU", "PLA
 
 
 TWO_PATIENTS = "Its objects carry two patient IDs. Correct them at the PACS; until then no report is written."
-    "Its objects carry two patient IDs. Correct them at the PACS; until then no structured report is written."
-)
 
 
 @dataclass(frozen=True)

@@ -78,5 +78,5 @@ def test_a_short_key_is_refused() -> None:
 
 
 def test_the_description_covers_the_columns_that_are_changed() -> None:
-    assert set(describe()) == {"patient", "study", "study_date", "age"}
+    assert set(describe()) == {"patient", "study", "accession", "study_date", "age"}
     assert str(MAX_SHIFT_DAYS) in describe()["study_date"]

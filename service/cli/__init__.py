@@ -1,0 +1,34 @@
+"""The command line. Each module holds one group of commands; models are loaded only by the commands that need them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from config.errors import SpinelabelError
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="Settings file; without it the embedded defaults hold.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+
+app = typer.Typer(
+    name="spinelabel",
+    help="Structured labels for every spinal MRI examination, from its report and its images.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a traceback with local variables would show patients' data
+)
+console = Console()
+
+
+def main() -> None:
+    """Run the command line: 0 for done, 1 for work that failed, 2 for wrong use."""
+    from service.cli import cohorts, demo, images, inspect, reports, serve  # noqa: F401  # they add their commands
+
+    try:
+        app()
+    except SpinelabelError as error:
+        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

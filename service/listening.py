@@ -1,0 +1,104 @@
+"""What happens to an HL7 message before it is acknowledged: its bytes and its reports into the database."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+from structlog.stdlib import BoundLogger
+
+from config.settings import Settings
+from integrations.hl7.acks import Answer, Stamp, acknowledge, refuse_unreadable
+from integrations.hl7.errors import UnreadableMessage
+from integrations.hl7.listener import IncompleteMessage, ReceivedMessage
+from integrations.hl7.oru import ReadMessage, read_message
+from integrations.hl7.places import Fault, FieldPlace
+from service.report_versions import Filing, file_reports
+from service.store.database import writing
+from service.store.tables import Message, MessageState, row_id
+
+UNFILED = Fault(FieldPlace("MSH", 0), "207", "The message is kept, but its report could not be filed.")
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where received messages go."""
+
+    engine: Engine
+    settings: Settings
+    log: BoundLogger
+
+    def receive(self, received: ReceivedMessage) -> Answer:
+        """Keep a message and what it carries, then say how to acknowledge it; both are on disk when this returns."""
+        stamp = Stamp(received.received_at, lambda: uuid.uuid4().hex[:20])
+        try:
+            message = read_message(received.raw, self.settings.hl7)
+        except UnreadableMessage as error:
+            answer = refuse_unreadable(stamp)
+            self._keep(received, answer, MessageState.REFUSED, str(error))
+            return answer
+        answer = acknowledge(message.header, message.fault, stamp)
+        try:
+            with writing(self.engine) as session:
+                self._file(session, received, message, answer)
+        except Exception as error:  # noqa: BLE001  # the message is kept whatever its report does to us
+            self.log.error("report not filed", error=type(error).__name__)
+            answer = acknowledge(message.header, UNFILED, stamp)
+            self._keep(
+                received, answer, MessageState.REFUSED, f"Its report could not be filed ({type(error).__name__})."
+            )
+        return answer
+
+    def keep_incomplete(self, incomplete: IncompleteMessage) -> None:
+        """Keep what came of a message that was cut off; it was never acknowledged, so its sender sends it again."""
+        self._keep(incomplete, None, MessageState.INCOMPLETE, incomplete.reason)
+
+    def _keep(
+        self, received: ReceivedMessage | IncompleteMessage, answer: Answer | None, state: MessageState, reason: str
+    ) -> None:
+        with writing(self.engine) as session:
+            row = _message_row(received, answer)
+            row.state, row.reason = state, reason
+            session.add(row)
+
+    def _file(self, session: Session, received: ReceivedMessage, message: ReadMessage, answer: Answer) -> None:
+        row = _message_row(received, answer)
+        row.sender = f"{message.sender}|{message.sending_facility}"
+        row.control_id, row.message_type = message.control_id, message.message_type
+        row.notes = list(message.notes)
+        earlier = session.exec(
+            select(Message)
+            .where(Message.sender == row.sender, Message.control_id == row.control_id)
+            .order_by(col(Message.id))
+        ).all()
+        same = next((before for before in earlier if before.sha256 == row.sha256), None)
+        if same is not None:
+            row.state, row.repeat_of = MessageState.REPEATED, same.id
+        elif message.fault is not None:
+            row.state = MessageState.REFUSED
+            row.reason = f"{message.fault.place}: {message.fault.problem} Correct it at the sender and send it again."
+        else:
+            row.state = MessageState.REPORT if message.reports else MessageState.KEPT
+        if earlier and same is None:
+            row.notes = [*row.notes, "control id: used before for another message"]
+        session.add(row)
+        session.flush()
+        if row.state == MessageState.REPORT:
+            notes = file_reports(Filing(session, self.settings, received.received_at), row, message.reports)
+            row.notes = [*row.notes, *notes]
+            session.add(row)
+        self.log.info("message kept", message=row_id(row), state=row.state, ack=row.ack_code)
+
+
+def _message_row(received: ReceivedMessage | IncompleteMessage, answer: Answer | None) -> Message:
+    given = (answer.commit or answer.application) if answer else None
+    return Message(
+        received=received.received_at,
+        peer=received.peer,
+        sha256=hashlib.sha256(received.raw).hexdigest(),
+        raw=received.raw,
+        ack_code=given.code if given else None,
+        ack=b"".join(answer.messages()) if answer else None,
+        state=MessageState.KEPT,
+    )

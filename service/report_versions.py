@@ -1,0 +1,118 @@
+"""Reports of a message into their table: which version is current, what it replaces, and which study it is about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from config.settings import Settings
+from integrations.hl7.oru import ReportMessage, read_message
+from integrations.hl7.status import Status
+from integrations.hl7.versions import current_version, says_the_same
+from service.candidates import pair_report, paired_studies, results_changed
+from service.store.findings import supersede_findings
+from service.store.tables import Message, OrderNumber, Report, WorkState, row_id
+
+
+@dataclass(frozen=True)
+class Filing:
+    """The transaction that a message is filed in."""
+
+    session: Session
+    settings: Settings
+    now: datetime
+
+
+def file_reports(filing: Filing, message: Message, reports: Sequence[ReportMessage]) -> list[str]:
+    """File each report of a message that has just been written; gives what the message log should say."""
+    notes = (_file(filing, message, ordinal, report) for ordinal, report in enumerate(reports))
+    return [note for note in notes if note]
+
+
+def _file(filing: Filing, message: Message, ordinal: int, report: ReportMessage) -> str:
+    session, now = filing.session, filing.now
+    key = _order_key(report, message, ordinal)
+    earlier = session.exec(
+        select(Report, Message).join(Message).where(Report.order_key == key).order_by(col(Report.id))
+    ).all()
+    arrived = [read_message(sent.raw, filing.settings.hl7).reports[row.ordinal] for row, sent in earlier]
+    if any(says_the_same(report, before) for before in arrived):
+        return "version: says what an earlier message said; nothing changes"
+    now_current = current_version([*arrived, report])
+    replaced = next((row for row, _ in earlier if row.superseded_by is None), None)
+    row = _row(now_current, message, ordinal, key, now)
+    row.version = len(earlier) + 1
+    if replaced is not None and now_current == current_version(arrived):
+        row.superseded_by = replaced.id
+        row.labels, row.labels_reason = WorkState.HELD, "A newer or more final version is current."
+        session.add(row)
+        return "version: older or less final than the current one; kept in its history"
+    session.add(row)
+    session.flush()
+    session.add_all(
+        OrderNumber(report_id=row_id(row), number=number)
+        for number in {*now_current.covers, *(each.number for each in now_current.order_numbers)}
+    )
+    session.flush()
+    if replaced is not None:
+        _replace(session, replaced, row, now)
+    pair_report(session, row, filing.settings, now)
+    return ""
+
+
+def _order_key(report: ReportMessage, message: Message, ordinal: int) -> str:
+    """Give what versions of one report share: its accession number, else its filler number, else its study."""
+    for kind, value in (
+        ("accession", report.accession and f"{report.accession_issuer or ''} {report.accession}"),
+        ("filler", report.filler_number),
+        ("study", report.study_uid),
+    ):
+        if value:
+            return f"{message.sender} {kind} {value}"
+    return f"message {message.id} {ordinal}"
+
+
+def _replace(session: Session, replaced: Report, row: Report, now: datetime) -> None:
+    replaced.superseded_by = row_id(row)
+    session.add(replaced)
+    supersede_findings(session, row_id(replaced), now)
+    for study_id in paired_studies(session, row_id(replaced)):
+        results_changed(session, study_id)
+
+
+def _row(report: ReportMessage, message: Message, ordinal: int, key: str, now: datetime) -> Report:
+    patient = report.patient
+    return Report(
+        message_id=row_id(message),
+        ordinal=ordinal,
+        order_key=key,
+        accession=report.accession or "",
+        accession_issuer=report.accession_issuer or "",
+        study_uid=report.study_uid or "",
+        patient_identifier=patient.id.id if patient and patient.id else "",
+        patient_authority=patient.id.authority if patient and patient.id else "",
+        patient_name=f"{patient.family}^{patient.given}" if patient and (patient.family or patient.given) else "",
+        birth_date=(report.birth_date or "").replace("-", ""),
+        sex=patient.sex if patient else "",
+        procedure=report.procedure or "",
+        observed=report.observed_at.earliest if report.observed_at else None,
+        reported=report.result_time.earliest if report.result_time else None,
+        received=now,
+        status=report.status.value,
+        text=report.text,
+        filler_number=report.filler_number or "",
+        placer_number=report.placer_number or "",
+        labels=WorkState.WAITING if report.to_be_labelled else WorkState.HELD,
+        labels_reason="" if report.to_be_labelled else _why_held(report),
+    )
+
+
+def _why_held(report: ReportMessage) -> str:
+    if report.status is Status.CANCELLED:
+        return "The report was withdrawn."
+    if report.review:
+        return " ".join(report.review)
+    if not report.text:
+        return "The report has no text. Ask the sender for it."
+    return f"The report is {report.status.value}; the final one is labelled when it arrives."

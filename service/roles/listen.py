@@ -1,0 +1,24 @@
+"""The HL7 listener."""
+
+import threading
+
+from structlog.stdlib import BoundLogger
+
+from config.settings import Settings
+from integrations.hl7.listener import Doors, start_listener
+from service.endpoints import publish_endpoint
+from service.listening import Listening
+from service.store.database import open_database
+
+
+def run(settings: Settings, log: BoundLogger, stop: threading.Event) -> None:
+    """Receive messages until `stop` is set.
+
+    Raises:
+        ListenerUnavailable: the port is in use or not ours to take.
+        UnusableHl7Setting: a setting means nothing in HL7.
+    """
+    listening = Listening(open_database(settings.data), settings, log)
+    with start_listener(settings.hl7, Doors(listening.receive, listening.keep_incomplete), log) as listener:
+        publish_endpoint(settings.data, "listen", listener.port)
+        stop.wait()

@@ -1,0 +1,43 @@
+"""The models at work."""
+
+import threading
+
+from structlog.stdlib import BoundLogger
+
+from config.conditions import load_conditions
+from config.settings import Settings
+from pipeline.images.reading import load_image_reader
+from pipeline.reports.labelling import load_labeller
+from service.documents import DocumentWriter
+from service.endpoints import publish_endpoint
+from service.installation import SOFTWARE, load_installation
+from service.store.database import open_database
+from service.store.objects import ObjectStore
+from service.work import Workshop, batch_labels, performers
+from service.workflows import start_workflows
+
+
+def run(settings: Settings, log: BoundLogger, stop: threading.Event) -> None:
+    """Load the models, then do what is asked for until `stop` is set.
+
+    Raises:
+        SpinelabelError: a model or the conditions file cannot be used.
+    """
+    conditions = load_conditions(settings.conditions)
+    engine, store = open_database(settings.data), ObjectStore(settings.data)
+    labeller = load_labeller(settings.reports.model, settings.reports.prompt, settings.data, SOFTWARE)
+    installation = load_installation(settings.data, settings.dicom.ae_title, conditions)
+    workshop = Workshop(
+        engine=engine,
+        store=store,
+        settings=settings,
+        labels=batch_labels(labeller, conditions),
+        images=load_image_reader(settings.images.classifiers, SOFTWARE),
+        documents=DocumentWriter(engine, store, settings, installation),
+        log=log,
+    )
+    finish = start_workflows(settings.data, performers(workshop))
+    publish_endpoint(settings.data, "work", 0)
+    log.info("started")
+    stop.wait()
+    finish()
