@@ -39,7 +39,7 @@ def split_messages(frame: bytes) -> tuple[bytes, ...]:
 
     Batch segments (FHS, BHS, BTS, FTS) stay with the message beside them. A frame without MSH is one part.
     """
-    starts = [found.end() for found in _MESSAGE_START.finditer(frame)][1:]
+    starts = sorted({found.end() for found in _MESSAGE_START.finditer(frame)})[1:]
     edges = [0, *starts, len(frame)]
     return tuple(frame[begin:end] for begin, end in pairwise(edges))
 

@@ -89,3 +89,14 @@ def current_version(arrived: Sequence[ReportMessage]) -> ReportMessage:
         message_time=last.message_time,
         review=(*base.review, *(reason for report in addenda for reason in report.review)),
     )
+
+
+def labellings_of(arrived: Sequence[ReportMessage]) -> int:
+    """Count how often the report had to be labelled as its messages arrived: whenever a text became current."""
+    count, labelled = 0, None
+    for place in range(1, len(arrived) + 1):
+        current = current_version(arrived[:place])
+        if current.to_be_labelled and current.text != labelled:
+            count += 1
+        labelled = current.text if current.to_be_labelled else labelled
+    return count

@@ -1,0 +1,155 @@
+"""What the reader takes from files of messages, and what it would answer, storing nothing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from config.settings import Hl7Settings
+from integrations.hl7.acks import Acknowledgement, Stamp, acknowledge, refuse_unreadable
+from integrations.hl7.errors import UnreadableMessage
+from integrations.hl7.framing import CutShort, Deframer, Frame
+from integrations.hl7.oru import ReadMessage, ReportMessage, check_settings, read_message
+from integrations.hl7.segments import split_messages
+from integrations.hl7.text import Section, joined
+from integrations.hl7.versions import current_version, labellings_of, versions_of
+
+_STAMP = Stamp(datetime(1970, 1, 1, tzinfo=UTC), lambda: "INSPECT")
+_LABEL_OF_SECTION = {Section.CONCLUSION: "conclusion", Section.ADDENDUM: "addendum"}
+
+
+def inspect_messages(files: Iterable[Path], settings: Hl7Settings) -> dict[str, Any]:
+    """Read the messages of files, framed or not, as if they arrived in this order.
+
+    Returns:
+        `messages`, one entry each; `reports`, the current version of each; `identities`, which stays empty: the
+        effect of merges is not shown here, and a merge is noted so.
+
+    Raises:
+        UnusableHl7Setting: see `oru.check_settings`.
+        OSError: a file cannot be read.
+    """
+    check_settings(settings)
+    messages: list[dict[str, Any]] = []
+    reports: dict[tuple[str | None, ...], list[tuple[ReadMessage, ReportMessage]]] = {}
+    seen: dict[tuple[str, str], bytes] = {}
+    for file in files:
+        for raw, cut in _messages_in(file.read_bytes()):
+            read = _read(raw, settings) if cut is None else None
+            noted = [cut] if cut is not None else _noted(read, seen, raw)
+            messages.append({"file": str(file), **_answered(read, cut), "noted": noted})
+            if read is not None and read.fault is None:
+                for report in read.reports:
+                    reports.setdefault(_key(report), []).append((read, report))
+    return {"messages": messages, "reports": [_current(each) for each in reports.values()], "identities": []}
+
+
+def _messages_in(content: bytes) -> Iterator[tuple[bytes, str | None]]:
+    """Give each message of a file with the reason where it is cut short, else None."""
+    if b"\x0b" not in content:
+        yield from ((raw, None) for raw in split_messages(content))
+        return
+    deframer = Deframer(limit=len(content))
+    for frame in [*deframer.feed(content), *deframer.finish(CutShort.CLOSED)]:
+        if isinstance(frame, Frame):
+            yield from ((raw, None) for raw in split_messages(frame.content) if raw.strip())
+        else:
+            yield frame.content, frame.reason.value
+
+
+def _read(raw: bytes, settings: Hl7Settings) -> ReadMessage | None:
+    try:
+        return read_message(raw, settings)
+    except UnreadableMessage:
+        return None
+
+
+def _noted(read: ReadMessage | None, seen: dict[tuple[str, str], bytes], raw: bytes) -> list[str]:
+    if read is None:
+        return ["There is no MSH segment."]
+    notes = [*read.notes]
+    if read.message_type.startswith("ADT"):
+        notes.append("identities: what this message changes is not shown here")
+    if seen.setdefault((read.sender, read.control_id), raw) != raw:
+        notes.append("reused control id: another message of this sender has it")
+    return notes
+
+
+def _answered(read: ReadMessage | None, cut: str | None) -> dict[str, Any]:
+    if read is None:
+        refusal = None if cut is not None else refuse_unreadable(_STAMP).application
+        return {"control_id": None, "message_type": None, "ack": _described(refusal), "commit_ack": None}
+    answer = acknowledge(read.header, read.fault, _STAMP)
+    return {
+        "control_id": read.control_id,
+        "message_type": read.message_type,
+        "ack": _described(answer.application),
+        "commit_ack": _described(answer.commit),
+    }
+
+
+def _described(acknowledgement: Acknowledgement | None) -> dict[str, Any] | None:
+    if acknowledgement is None:
+        return None
+    fault = acknowledgement.fault
+    return {
+        "code": acknowledgement.code,
+        "control_id": acknowledgement.control_id,
+        "err": fault and {"segment": fault.place.segment, "field": fault.place.field or None, "code": fault.code},
+        "sender": acknowledgement.sender,
+        "receiver": acknowledgement.receiver,
+    }
+
+
+def _key(report: ReportMessage) -> tuple[str | None, ...]:
+    """Tell reports apart by accession number, else by study, else by patient, procedure and time."""
+    if report.accession or report.study_uid:
+        return report.accession, None if report.accession else report.study_uid
+    patient = report.patient.id.id if report.patient and report.patient.id else None
+    return None, None, patient, report.procedure_code, report.observed_at.iso if report.observed_at else None
+
+
+def _current(arrived: Sequence[tuple[ReadMessage, ReportMessage]]) -> dict[str, Any]:
+    read = arrived[-1][0]
+    versions = [report for _, report in arrived]
+    report = current_version(versions)
+    return {
+        "accession": report.accession,
+        "accession_issuer": report.accession_issuer,
+        "covers": list(report.covers),
+        "placer_number": report.placer_number,
+        "filler_number": report.filler_number,
+        "study_uid": report.study_uid,
+        "sender": read.sender,
+        **_patient(report),
+        "birth_date": report.birth_date,
+        "observed_at": report.observed_at.iso if report.observed_at else None,
+        "status": report.status.value,
+        "labelled": report.to_be_labelled,
+        "labellings": labellings_of(versions),
+        "versions": len(versions_of(versions)),
+        "text": report.text,
+        "sections": {
+            name: joined(block for block in report.blocks if block.section is section)
+            for section, name in _LABEL_OF_SECTION.items()
+            if any(block.section is section for block in report.blocks)
+        },
+        "review": list(report.review),
+    }
+
+
+def _patient(report: ReportMessage) -> dict[str, Any]:
+    patient = report.patient
+    chosen = patient.id if patient else None
+    others = patient.others if patient else ()
+    return {
+        "patient_id": chosen.id if chosen else None,
+        "sent_patient_id": chosen.id if chosen else None,
+        "patient_authority": chosen.authority if chosen else None,
+        "patient_id_type": chosen.type if chosen else None,
+        "other_patient_ids": [{"id": each.id, "authority": each.authority, "type": each.type} for each in others],
+        "family": patient.family if patient else None,
+        "given": patient.given if patient else None,
+        "middle": patient.middle if patient else None,
+        "sex": patient.sex if patient else None,
+    }
