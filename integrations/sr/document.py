@@ -12,7 +12,7 @@ from highdicom.sr import (
 )
 from pydicom import Dataset
 from pydicom.uid import ComprehensiveSRStorage
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, DT, TM
 
 from config.conditions import Code
 from integrations.sr import codes
@@ -162,3 +162,5 @@ def _complete(document: Dataset, study: SrStudy, content: SrContent, instance: S
     written_at = local_to(study.images[0], instance.written_at)
     document.ContentDate = document.InstanceCreationDate = DA(written_at.date())
     document.ContentTime = document.InstanceCreationTime = TM(written_at.time())
+    for library in document.ContributingEquipmentSequence:
+        library.ContributionDateTime = DT(written_at.replace(tzinfo=None))

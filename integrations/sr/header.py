@@ -47,10 +47,11 @@ _CARRIED = (
 
 _LAST_RESORT = "ISO_IR 100"
 _REPLACEMENT = "\ufffd"
+_ESCAPE = b"\x1b"
 
 
 def patient_and_study(image: Dataset, fallback: str) -> Dataset:
-    """Take patient and study from an image, for a data set in ISO_IR 192.
+    """Take patient and study from an image that nobody has decoded yet, for a data set in ISO_IR 192.
 
     Nothing is made up: what the image lacks is empty or absent. Text is read in its declared character set, else in
     `fallback` (a defined term of PS3.3 C.12.1.1.2), and never holds U+FFFD. Values that break the rules of their VR
@@ -94,10 +95,8 @@ def _copied(dataset: Dataset, tag: BaseTag, charsets: tuple[str | None, str]) ->
     vr = dictionary_VR(tag)
     if vr == "SQ":
         return DataElement(tag, vr, [_copied_item(item, charsets) for item in dataset[tag].value or []])
-    stored = dataset.get_item(tag)
+    stored = dataset.get_item(tag)  # unlike dataset[tag], this does not decode
     value = stored.value if isinstance(stored, RawDataElement | DataElement) else None
-    if isinstance(value, PersonName) and isinstance(value.original_string, bytes):
-        value = value.original_string  # decoded before, perhaps with losses
     # IGNORE keeps pydicom from putting a value into a warning.
     return DataElement(tag, vr, _text(value, vr, charsets), validation_mode=IGNORE)
 
@@ -118,20 +117,22 @@ def _text(value: object, vr: str, charsets: tuple[str | None, str]) -> str:
         return "\\".join(str(part) for part in value)
     if not isinstance(value, bytes):
         return str(value).replace(_REPLACEMENT, "")
-    text = ""
-    for charset in (*charsets, _LAST_RESORT):
-        text = _decoded(value, vr, charset)
-        if _REPLACEMENT not in text:
-            break
+    texts = (_decoded(value, vr, charset) for charset in (*charsets, _LAST_RESORT))
+    text = next((text for text in texts if text is not None), "")
     # What is left was damaged before it came here.
     return text.replace(_REPLACEMENT, "").strip(" \0")
 
 
-def _decoded(value: bytes, vr: str, charset: str | None) -> str:
+def _decoded(value: bytes, vr: str, charset: str | None) -> str | None:
+    """Decode text in a character set, None where it does not fit."""
     encodings = convert_encodings((charset or "").split("\\"))
     if encodings == [default_encoding]:
         # pydicom reads undeclared and unknown sets as Latin-1, which would hide that text does not fit.
         encodings = ["ascii"]
-    if vr == "PN":
-        return str(PersonName(value, encodings))
-    return decode_bytes(value, encodings, TEXT_VR_DELIMS)
+    if _ESCAPE not in value:
+        try:
+            return value.decode(encodings[0])
+        except (UnicodeError, LookupError):
+            return None
+    text = str(PersonName(value, encodings)) if vr == "PN" else decode_bytes(value, encodings, TEXT_VR_DELIMS)
+    return None if _REPLACEMENT in text else text
