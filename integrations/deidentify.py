@@ -26,6 +26,10 @@ class NoIdentity(IntegrationError):
     """An empty identifier has no pseudonym, since all who lack one would become the same person."""
 
 
+class UnusableDate(IntegrationError):
+    """A date lies at the end of the calendar, as placeholders do, and cannot be moved. Leave it out."""
+
+
 def pseudonym(key: bytes, kind: Literal["patient", "study", "accession"], value: str) -> str:
     """Give the pseudonym of an identifier, such as `patient-3f0c…`: the same key and value give the same one.
 
@@ -44,10 +48,14 @@ def shifted_date(key: bytes, patient: str, day: date) -> date:
     Raises:
         UnusableKey: the key is shorter than 16 bytes.
         NoIdentity: the patient identifier is empty.
+        UnusableDate: the date cannot be moved, such as a placeholder of year 1.
     """
     step = int.from_bytes(_keyed(key, "shift", patient)[:8]) % (2 * MAX_SHIFT_DAYS)
     days = step - MAX_SHIFT_DAYS if step < MAX_SHIFT_DAYS else step - MAX_SHIFT_DAYS + 1
-    return day + timedelta(days=days)
+    try:
+        return day + timedelta(days=days)
+    except OverflowError as error:
+        raise UnusableDate("A date lies at the end of the calendar. Leave it out or correct it.") from error
 
 
 def age_at_study(born: date, studied: date) -> int | None:

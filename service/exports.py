@@ -15,7 +15,7 @@ import polars as pl
 from sqlalchemy import Engine, select
 from sqlmodel import Session, col
 
-from integrations.deidentify import age_at_study, describe, pseudonym, shifted_date
+from integrations.deidentify import UnusableDate, age_at_study, describe, pseudonym, shifted_date
 from service.cohort_columns import SCHEMA, data_dictionary
 from service.cohort_files import Cohort
 from service.store.database import reading, writing
@@ -88,7 +88,7 @@ def _row(
     return {
         "patient": pseudonym(key, "patient", f"{patient.authority}|{identity}"),
         "study": pseudonym(key, "study", study.study_uid),
-        "study_date": shifted_date(key, identity, studied) if studied else None,
+        "study_date": _shifted(key, identity, studied) if studied else None,
         "age": age_at_study(born, studied) if born and studied else None,
         "sex": patient.sex or None,
         "accession": pseudonym(key, "accession", study.accession) if study.accession else None,
@@ -113,6 +113,14 @@ def _row(
         "created": _shifted_time(key, identity, finding.created),
         "superseded": None,
     }
+
+
+def _shifted(key: bytes, identity: str, day: date) -> date | None:
+    """Shift a study's date; a placeholder at the end of the calendar is left out."""
+    try:
+        return shifted_date(key, identity, day)
+    except UnusableDate:
+        return None
 
 
 def _date(value: str) -> date | None:

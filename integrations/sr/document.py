@@ -12,13 +12,13 @@ from highdicom.sr import (
 )
 from pydicom import Dataset
 from pydicom.uid import ComprehensiveSRStorage
-from pydicom.valuerep import DA, TM
+from pydicom.valuerep import DA, DT, TM
 
 from config.conditions import Code
 from integrations.sr import codes
 from integrations.sr.errors import InconsistentFinding, MixedStudy, NoEvidence, NothingToWrite, UnwritableSr
 from integrations.sr.groups import GroupContext, concept, measurement_group, text_item
-from integrations.sr.header import local_to, patient_and_study
+from integrations.sr.header import local_to, patient_and_study, patient_id
 from integrations.sr.identifiers import derived_uid, tracking_identifier
 from integrations.sr.references import predecessor, private_scheme, requested_procedure, source_report
 from integrations.sr.values import Installation, SrContent, SrInstance, SrStudy
@@ -38,7 +38,7 @@ def write_sr(study: SrStudy, content: SrContent, instance: SrInstance, installat
 
     Raises:
         NothingToWrite: there is no finding; the destination gets no report.
-        NoEvidence: no image was given, or not the one that a disc was found on.
+        NoEvidence: no image was given, or not those that findings were read on.
         MixedStudy: the images name several studies or patients.
         InconsistentFinding: a finding contradicts itself, or two are about the same thing.
         UnwritableSr: the identifiers of the images do not fit into a report.
@@ -48,9 +48,9 @@ def write_sr(study: SrStudy, content: SrContent, instance: SrInstance, installat
     if not content.findings:
         raise NothingToWrite("No finding is left for this destination. Send it no structured report.")
     _refuse_twins(content.findings)
-    study_uid = _one_study(study.images)
+    study_uid = _one_study(study)
     header = patient_and_study(study.images[0], study.charset)
-    read = [image for image in study.images if study.series_uid and image.get("SeriesInstanceUID") == study.series_uid]
+    read = _images_read(study)
     context = GroupContext(
         study_uid=study_uid,
         conditions={condition.name: condition for condition in installation.conditions},
@@ -71,14 +71,23 @@ def _refuse_twins(findings: Sequence[Finding]) -> None:
         raise InconsistentFinding(f"There are two findings of {twice[0]}. Give the one in force.")
 
 
-def _one_study(images: Sequence[Dataset]) -> str:
-    if not images:
+def _one_study(study: SrStudy) -> str:
+    if not study.images:
         raise NoEvidence("No image of the study is here, so there is no study to write into. Fetch the study.")
-    studies = {str(image.StudyInstanceUID) for image in images}
-    patients = {str(image.get("PatientID", "") or "").strip() for image in images}
+    studies = {str(image.get("StudyInstanceUID", "")) for image in study.images}
+    patients = {patient_id(image, study.charset) for image in study.images}
     if len(studies) > 1 or len(patients) > 1:
         raise MixedStudy(f"The images name {len(studies)} studies and {len(patients)} patient IDs. Have one decided.")
     return studies.pop()
+
+
+def _images_read(study: SrStudy) -> list[Dataset]:
+    if study.series_uid is None:
+        return []
+    read = [image for image in study.images if image.get("SeriesInstanceUID") == study.series_uid]
+    if not read:
+        raise NoEvidence("No image of the series that was read was given. Give all images of the series.")
+    return read
 
 
 def _content_tree(
@@ -162,3 +171,5 @@ def _complete(document: Dataset, study: SrStudy, content: SrContent, instance: S
     written_at = local_to(study.images[0], instance.written_at)
     document.ContentDate = document.InstanceCreationDate = DA(written_at.date())
     document.ContentTime = document.InstanceCreationTime = TM(written_at.time())
+    for library in document.ContributingEquipmentSequence:
+        library.ContributionDateTime = DT(written_at.replace(tzinfo=None))

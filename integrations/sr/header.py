@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pydicom import Dataset
 from pydicom.charset import convert_encodings, decode_bytes, default_encoding
 from pydicom.config import IGNORE
-from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
@@ -36,8 +36,6 @@ _CARRIED = (
     "StudyDescription",
     "ProcedureCodeSequence",
     "PatientAge",
-    "PatientSize",
-    "PatientWeight",
     "PatientIdentityRemoved",
     "DeidentificationMethod",
     "DeidentificationMethodCodeSequence",
@@ -45,12 +43,16 @@ _CARRIED = (
 )
 """Attributes that go along where the image has a value."""
 
+_TEXT_VRS = frozenset({"AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "SQ", "ST", "TM", "UC", "UI", "UR", "UT"})
+"""What is copied from items of sequences; numbers have no part in codes and issuers."""
+
 _LAST_RESORT = "ISO_IR 100"
 _REPLACEMENT = "\ufffd"
+_ESCAPE = b"\x1b"
 
 
 def patient_and_study(image: Dataset, fallback: str) -> Dataset:
-    """Take patient and study from an image, for a data set in ISO_IR 192.
+    """Take patient and study from an image that nobody has decoded yet, for a data set in ISO_IR 192.
 
     Nothing is made up: what the image lacks is empty or absent. Text is read in its declared character set, else in
     `fallback` (a defined term of PS3.3 C.12.1.1.2), and never holds U+FFFD. Values that break the rules of their VR
@@ -59,15 +61,17 @@ def patient_and_study(image: Dataset, fallback: str) -> Dataset:
     declared = _declared(image, None)
     header = Dataset()
     for keyword in (*_TYPE_2, *_CARRIED):
-        tag = Tag(tag_for_keyword(keyword) or 0)
-        element = _copied(image, tag, (declared, fallback)) if tag in image else None
-        if element is not None and not element.is_empty:
+        element = _copied(image, _tag(keyword), (declared, fallback))
+        if not element.is_empty or keyword in _TYPE_2:
             header.add(element)
-        elif keyword in _TYPE_2:
-            header.add(DataElement(tag, dictionary_VR(tag), None))
     if zone_of(image) is not None:
         header.TimezoneOffsetFromUTC = image.TimezoneOffsetFromUTC
     return header
+
+
+def patient_id(image: Dataset, fallback: str) -> str:
+    """Read the patient identifier of an image, empty where it has none, and leave the image undecoded."""
+    return str(_copied(image, _tag("PatientID"), (_declared(image, None), fallback)).value or "")
 
 
 def zone_of(image: Dataset) -> timezone | None:
@@ -85,6 +89,12 @@ def local_to(image: Dataset, moment: datetime) -> datetime:
     return moment.astimezone(zone) if zone else moment
 
 
+def _tag(keyword: str) -> BaseTag:
+    tag = tag_for_keyword(keyword)
+    assert tag is not None, f"{keyword} is in no dictionary"  # noqa: S101 the keywords are ours
+    return Tag(tag)
+
+
 def _declared(dataset: Dataset, parent: str | None) -> str | None:
     terms = dataset.get("SpecificCharacterSet", parent)
     return "\\".join(terms) if isinstance(terms, MultiValue) else terms
@@ -92,12 +102,12 @@ def _declared(dataset: Dataset, parent: str | None) -> str | None:
 
 def _copied(dataset: Dataset, tag: BaseTag, charsets: tuple[str | None, str]) -> DataElement:
     vr = dictionary_VR(tag)
+    if tag not in dataset:
+        return DataElement(tag, vr, None)
     if vr == "SQ":
         return DataElement(tag, vr, [_copied_item(item, charsets) for item in dataset[tag].value or []])
-    stored = dataset.get_item(tag)
+    stored = dataset.get_item(tag)  # unlike dataset[tag], this does not decode
     value = stored.value if isinstance(stored, RawDataElement | DataElement) else None
-    if isinstance(value, PersonName) and isinstance(value.original_string, bytes):
-        value = value.original_string  # decoded before, perhaps with losses
     # IGNORE keeps pydicom from putting a value into a warning.
     return DataElement(tag, vr, _text(value, vr, charsets), validation_mode=IGNORE)
 
@@ -106,7 +116,8 @@ def _copied_item(item: Dataset, charsets: tuple[str | None, str]) -> Dataset:
     inner = (_declared(item, charsets[0]), charsets[1])
     copy = Dataset()
     for tag in item.keys():  # noqa: SIM118 iterating a data set decodes its values
-        if not tag.is_private and tag != Tag("SpecificCharacterSet"):
+        is_text = dictionary_has_tag(tag) and dictionary_VR(tag) in _TEXT_VRS
+        if is_text and tag != _tag("SpecificCharacterSet"):
             copy.add(_copied(item, tag, inner))
     return copy
 
@@ -118,20 +129,22 @@ def _text(value: object, vr: str, charsets: tuple[str | None, str]) -> str:
         return "\\".join(str(part) for part in value)
     if not isinstance(value, bytes):
         return str(value).replace(_REPLACEMENT, "")
-    text = ""
-    for charset in (*charsets, _LAST_RESORT):
-        text = _decoded(value, vr, charset)
-        if _REPLACEMENT not in text:
-            break
+    texts = (_decoded(value, vr, charset) for charset in (*charsets, _LAST_RESORT))
+    text = next((text for text in texts if text is not None), "")
     # What is left was damaged before it came here.
     return text.replace(_REPLACEMENT, "").strip(" \0")
 
 
-def _decoded(value: bytes, vr: str, charset: str | None) -> str:
+def _decoded(value: bytes, vr: str, charset: str | None) -> str | None:
+    """Decode text in a character set, None where it does not fit."""
     encodings = convert_encodings((charset or "").split("\\"))
     if encodings == [default_encoding]:
         # pydicom reads undeclared and unknown sets as Latin-1, which would hide that text does not fit.
         encodings = ["ascii"]
-    if vr == "PN":
-        return str(PersonName(value, encodings))
-    return decode_bytes(value, encodings, TEXT_VR_DELIMS)
+    if _ESCAPE not in value:
+        try:
+            return value.decode(encodings[0])
+        except (UnicodeError, LookupError):
+            return None
+    text = str(PersonName(value, encodings)) if vr == "PN" else decode_bytes(value, encodings, TEXT_VR_DELIMS)
+    return None if _REPLACEMENT in text else text

@@ -8,7 +8,7 @@ STANDING = {
     Standing.DEMONSTRATION: "demonstration: fitted on invented data only, it shows the path and not the patient",
     Standing.UNCALIBRATED: "uncalibrated: its probabilities and its threshold were not set on reports of known answer",
     Standing.CALIBRATED: "calibrated on real reports of known answer, not on this site's",
-    Standing.CALIBRATED_HERE: "calibrated on this site's own cases",
+    Standing.CALIBRATED_HERE: "calibrated here, on this site's own cases",
 }
 """What a standing means, beginning with its name."""
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from integrations.deidentify import (
     MAX_SHIFT_DAYS,
     NoIdentity,
+    UnusableDate,
     UnusableKey,
     age_at_study,
     describe,
@@ -80,3 +81,10 @@ def test_a_short_key_is_refused() -> None:
 def test_the_description_covers_the_columns_that_are_changed() -> None:
     assert set(describe()) == {"patient", "study", "accession", "study_date", "age"}
     assert str(MAX_SHIFT_DAYS) in describe()["study_date"]
+
+
+def test_a_placeholder_for_a_date_is_named_rather_than_moved() -> None:
+    moves_back = next(str(n) for n in range(50) if shifted_date(KEY, str(n), DAY) < DAY)
+
+    with pytest.raises(UnusableDate):
+        shifted_date(KEY, moves_back, date.min)

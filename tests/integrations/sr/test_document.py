@@ -45,6 +45,13 @@ def test_the_same_inputs_give_the_same_bytes() -> None:
     assert _bytes(written()) == _bytes(written())
 
 
+def test_writing_leaves_the_images_as_they_came_for_the_next_destination() -> None:
+    misdeclared = as_received(mr_image(1, PatientID="MÜ-17"), swap=(b"ISO_IR 100", b"ISO_IR 192"))
+    study = SrStudy((misdeclared,), SERIES_UID)
+
+    assert written(FROM_REPORT, study).PatientID == written(FROM_REPORT, study).PatientID == "MÜ-17"
+
+
 def test_a_report_is_complete_unverified_preliminary_and_says_machine_made() -> None:
     document = written()
 
@@ -245,6 +252,11 @@ def test_what_cannot_be_written_truly_is_refused(findings: list[Finding], error:
 def test_without_an_image_there_is_no_study_to_write_into() -> None:
     with pytest.raises(NoEvidence):
         written(study=SrStudy((), None))
+
+
+def test_images_of_other_series_than_the_one_read_do_not_stand_for_it() -> None:
+    with pytest.raises(NoEvidence):
+        written(study=replace(mr_study(), series_uid=derived_uid("a series not given")))
 
 
 @pytest.mark.parametrize("keyword", ["StudyInstanceUID", "PatientID"])

@@ -2,10 +2,10 @@ import pytest
 from pydicom import Dataset
 
 from integrations.sr.header import patient_and_study
-from tests.integrations.sr.studies import as_received, mr_image, written, mr_study
+from tests.integrations.sr.studies import as_received, mr_image, mr_study, written
 
 MUELLER = "Müller-Lüdenscheidt^Jörg"
-SATO = "Sato^Hanako=佐藤^花子=さとう^はなこ"  # noqa: RUF001 a name in its three groups
+SATO = "Sato^Hanako=佐藤^花子=さとう^はなこ"
 
 
 @pytest.mark.parametrize(
@@ -56,13 +56,6 @@ def test_a_name_is_read_whole(image: Dataset, fallback: str, name: str) -> None:
     assert str(header.PatientName) == name
 
 
-def test_a_name_that_somebody_decoded_wrongly_before_is_still_read_whole() -> None:
-    image = as_received(mr_image(1, PatientName=MUELLER), swap=(b"ISO_IR 100", b"ISO_IR 192"))
-    assert "\ufffd" in str(image.PatientName)
-
-    assert str(patient_and_study(image, "ISO_IR 100").PatientName) == MUELLER
-
-
 def test_text_damaged_before_it_came_leaves_no_replacement_character() -> None:
     image = as_received(mr_image(1, SpecificCharacterSet="ISO_IR 192", PatientName="M\ufffdller^J"))
 
@@ -72,12 +65,14 @@ def test_text_damaged_before_it_came_leaves_no_replacement_character() -> None:
 def test_text_inside_sequences_is_read_in_its_character_set() -> None:
     procedure = Dataset()
     procedure.CodeValue, procedure.CodingSchemeDesignator, procedure.CodeMeaning = "17", "99SITE", "Wirbelsäule"
+    procedure.add_new(0x00090010, "LO", "MAKER")
     procedure.add_new(0x00091001, "LO", "private")
+    procedure.PatientWeight = 70
     image = as_received(mr_image(1, ProcedureCodeSequence=[procedure]))
     (item,) = patient_and_study(image, "ISO_IR 100").ProcedureCodeSequence
 
     assert item.CodeMeaning == "Wirbelsäule"
-    assert 0x00091001 not in item
+    assert len(item) == 3
 
 
 def test_the_report_carries_the_name_in_unicode() -> None:
@@ -105,7 +100,7 @@ def _with_identity(image: Dataset) -> Dataset:
 @pytest.mark.parametrize(
     ("keyword", "sent", "kept"),
     [
-        pytest.param("PatientBirthDate", b"1961", "1961", id="a year for a date"),
+        pytest.param("PatientBirthDate", b"1961    ", "1961", id="a year for a date"),
         pytest.param("StudyTime", b"1015PM", "1015PM", id="a time in words"),
         pytest.param("PatientSex", b"F\0", "F", id="a sex filled with NUL"),
         pytest.param("PatientSex", b"W ", "W", id="a sex in German"),
@@ -115,8 +110,8 @@ def _with_identity(image: Dataset) -> Dataset:
 def test_a_value_against_its_rules_is_kept_without_a_warning_that_quotes_it(
     keyword: str, sent: bytes, kept: str
 ) -> None:
-    proper = {"PatientBirthDate": "9999", "StudyTime": "999999", "PatientSex": "XX"}[keyword].encode()
-    image = as_received(mr_image(1, **{keyword: proper.decode()}), swap=(proper, sent))
+    proper = {"PatientBirthDate": "19610704", "StudyTime": "101507", "PatientSex": "XX"}[keyword]
+    image = as_received(mr_image(1, **{keyword: proper}), swap=(proper.encode(), sent))
 
     assert str(patient_and_study(image, "ISO_IR 100")[keyword].value) == kept
 
