@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.endpoints import withdraw_endpoints
@@ -33,7 +33,7 @@ class _Child:
 
 
 def serve(
-    settings: Settings, config: Path | None, roles: Sequence[str], log: BoundLogger, stop: threading.Event
+    settings: Settings, config: Path | None, roles: Sequence[str], log: FilteringBoundLogger, stop: threading.Event
 ) -> None:
     """Run the roles until `stop` is set.
 
@@ -52,7 +52,7 @@ def serve(
         _stop_all(children, log)
 
 
-def _start(role: str, config: Path | None, log: BoundLogger) -> _Child:
+def _start(role: str, config: Path | None, log: FilteringBoundLogger) -> _Child:
     command = [sys.executable, "-m", "service.roles", role, "--supervised"]
     if config:
         command += ["--config", str(config)]
@@ -61,7 +61,7 @@ def _start(role: str, config: Path | None, log: BoundLogger) -> _Child:
     return _Child(role, process, time.monotonic())
 
 
-def _watch(child: _Child, config: Path | None, log: BoundLogger) -> None:
+def _watch(child: _Child, config: Path | None, log: FilteringBoundLogger) -> None:
     """Start a dead role again, after a pause that doubles while it dies young."""
     now = time.monotonic()
     if child.process.poll() is None:
@@ -76,7 +76,7 @@ def _watch(child: _Child, config: Path | None, log: BoundLogger) -> None:
         child.process, child.started, child.due = fresh.process, fresh.started, None
 
 
-def _stop_all(children: Sequence[_Child], log: BoundLogger) -> None:
+def _stop_all(children: Sequence[_Child], log: FilteringBoundLogger) -> None:
     for child in children:
         child.process.terminate()
     deadline = time.monotonic() + STOP_SECONDS

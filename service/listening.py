@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from integrations.hl7.acks import Answer, Stamp, acknowledge, refuse_unreadable
+from integrations.hl7.connection import IncompleteMessage, ReceivedMessage
 from integrations.hl7.errors import UnreadableMessage
-from integrations.hl7.listener import IncompleteMessage, ReceivedMessage
 from integrations.hl7.oru import ReadMessage, read_message
 from integrations.hl7.places import Fault, FieldPlace
 from service.report_versions import Filing, file_reports
@@ -27,7 +27,7 @@ class Listening:
 
     engine: Engine
     settings: Settings
-    log: BoundLogger
+    log: FilteringBoundLogger
 
     def receive(self, received: ReceivedMessage) -> Answer:
         """Keep a message and what it carries, then say how to acknowledge it; both are on disk when this returns."""

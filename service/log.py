@@ -7,9 +7,10 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 
-def configure_log(role: str) -> structlog.stdlib.BoundLogger:
+def configure_log(role: str) -> FilteringBoundLogger:
     """Set up the log of this process, and silence libraries that write identifiers of what they handle."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
     for library in ("pynetdicom", "pydicom", "hl7apy", "uvicorn.access", "dbos", "alembic", "apscheduler"):
@@ -20,7 +21,8 @@ def configure_log(role: str) -> structlog.stdlib.BoundLogger:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logger: structlog.stdlib.BoundLogger = structlog.get_logger().bind(role=role)
+    logger: FilteringBoundLogger = structlog.get_logger().bind(role=role)
     return logger

@@ -3,7 +3,7 @@
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import Engine
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.cohort_files import Cohort, load_cohorts
@@ -11,7 +11,7 @@ from service.exports import export_cohort
 from service.store.tables import utc_now
 
 
-def schedule_exports(scheduler: BaseScheduler, engine: Engine, settings: Settings, log: BoundLogger) -> None:
+def schedule_exports(scheduler: BaseScheduler, engine: Engine, settings: Settings, log: FilteringBoundLogger) -> None:
     """Put every cohort that has a schedule on the clock.
 
     Raises:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.conditions import Condition
 from config.errors import SpinelabelError
@@ -52,7 +52,7 @@ class Workshop:
     labels: Batcher[LabelledText, ReportLabels | UnlabelledReport]
     images: ImageReader
     documents: DocumentWriter
-    log: BoundLogger
+    log: FilteringBoundLogger
 
 
 def batch_labels(

@@ -14,7 +14,7 @@ import yaml
 from hl7.client import MLLPClient
 from pydicom import dcmread
 from rich.console import Console
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.settings import DicomSettings, Peer, Settings, load_settings
 from integrations.dicom.sender import Delivered, send_objects
@@ -42,7 +42,7 @@ class Demo:
 
     out: Path
     console: Console
-    log: BoundLogger
+    log: FilteringBoundLogger
 
 
 def run_demo(demo: Demo, make_cases: Callable[[Path], Sequence[Case]], *, once: bool) -> None:

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.schedule import schedule_exports
@@ -16,7 +16,7 @@ from service.workflows import Enqueuer
 SWEEP_EVERY = timedelta(seconds=0.3)
 
 
-def run(settings: Settings, log: BoundLogger, stop: threading.Event) -> None:
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
     """Run the clock until `stop` is set."""
     engine = open_database(settings.data)
     enqueuer = Enqueuer(settings.data)

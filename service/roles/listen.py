@@ -2,16 +2,17 @@
 
 import threading
 
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
-from integrations.hl7.listener import Doors, start_listener
+from integrations.hl7.connection import Doors
+from integrations.hl7.listener import start_listener
 from service.endpoints import publish_endpoint
 from service.listening import Listening
 from service.store.database import open_database
 
 
-def run(settings: Settings, log: BoundLogger, stop: threading.Event) -> None:
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
     """Receive messages until `stop` is set.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import threading
 
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from integrations.dicom.arrivals import Intake
@@ -14,7 +14,7 @@ from service.store.database import open_database
 from service.store.objects import ObjectStore
 
 
-def run(settings: Settings, log: BoundLogger, stop: threading.Event) -> None:
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
     """Receive objects until `stop` is set.
 
     Raises:

@@ -4,7 +4,7 @@ import socket
 import threading
 
 import uvicorn
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.endpoints import publish_endpoint
@@ -13,7 +13,7 @@ from service.store.database import open_database
 from service.web.pages import make_pages
 
 
-def run(settings: Settings, log: BoundLogger, stop: threading.Event) -> None:
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
     """Serve the page until `stop` is set.
 
     Raises:

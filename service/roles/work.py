@@ -2,7 +2,7 @@
 
 import threading
 
-from structlog.stdlib import BoundLogger
+from structlog.typing import FilteringBoundLogger
 
 from config.conditions import load_conditions
 from config.settings import Settings
@@ -17,7 +17,7 @@ from service.work import Workshop, batch_labels, performers
 from service.workflows import start_workflows
 
 
-def run(settings: Settings, log: BoundLogger, stop: threading.Event) -> None:
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
     """Load the models, then do what is asked for until `stop` is set.
 
     Raises:

@@ -1,0 +1,89 @@
+import sqlite3
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel, select
+
+from service.errors import NewerSchema
+from service.store.database import open_database, reading, upgrade_database, writing
+from service.store.tables import Patient
+
+WRITER = """
+import sys
+from pathlib import Path
+from sqlmodel import select
+from service.store.database import open_database, writing
+from service.store.tables import Patient
+engine = open_database(Path(sys.argv[1]))
+for _ in range(int(sys.argv[2])):
+    with writing(engine) as session:
+        patient = session.exec(select(Patient)).one()
+        patient.name = str(int(patient.name) + 1)
+        session.add(patient)
+"""
+
+
+def schema(path: Path) -> set[tuple[str, str]]:
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("select name, sql from sqlite_master where name not like '%alembic%'").fetchall()
+    # The order of a table's constraints means nothing, and is all that the two ways of writing it differ in.
+    return {(name, " ".join(sorted((sql or "").replace(",", " ").split()))) for name, sql in rows}
+
+
+def test_migrations_build_the_schema_that_the_models_describe(tmp_path: Path) -> None:
+    upgrade_database(tmp_path)
+    with open_database(tmp_path).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+
+    SQLModel.metadata.create_all(create_engine(f"sqlite:///{tmp_path / 'models.sqlite'}"))
+
+    assert schema(tmp_path / "spinelabel.sqlite") == schema(tmp_path / "models.sqlite")
+
+
+def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
+    upgrade_database(tmp_path)
+    before = schema(tmp_path / "spinelabel.sqlite")
+
+    upgrade_database(tmp_path)
+
+    assert schema(tmp_path / "spinelabel.sqlite") == before
+
+
+def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    upgrade_database(tmp_path)
+    with sqlite3.connect(tmp_path / "spinelabel.sqlite") as connection:
+        connection.execute("update alembic_version set version_num = '9999'")
+
+    with pytest.raises(NewerSchema, match="newer release"):
+        upgrade_database(tmp_path)
+
+
+def test_four_processes_that_read_and_then_write_lose_no_update(engine: Engine, tmp_path: Path) -> None:
+    with writing(engine) as session:
+        session.add(Patient(name="0"))
+
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), "50"]) for _ in range(4)]
+
+    assert [writer.wait(120) for writer in writers] == [0] * 4
+    with reading(engine) as session:
+        assert session.exec(select(Patient)).one().name == "200"
+
+
+def test_a_commit_is_on_disk_when_it_returns(engine: Engine) -> None:
+    with engine.connect() as connection:
+        assert connection.execute(text("pragma journal_mode")).scalar() == "wal"
+        assert connection.execute(text("pragma synchronous")).scalar() == 2  # FULL
+
+
+def test_an_error_of_the_database_shows_no_value(engine: Engine) -> None:
+    with pytest.raises(IntegrityError) as failure, writing(engine) as session:
+        session.add_all([Patient(identifier="CANARY", name="CANARY"), Patient(identifier="CANARY")])
+
+    assert "CANARY" not in "".join(traceback.format_exception(failure.value))

@@ -1,0 +1,61 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from config.settings import PairingSettings
+from service.completion import Due, NotYet, StudyProgress, document_due
+from service.store.tables import WorkState
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+RULES = PairingSettings(wait_for_report_hours=72, wait_for_images_hours=24)
+LONG_AGO = NOW - timedelta(hours=100)
+JUST_NOW = NOW - timedelta(minutes=1)
+W = WorkState
+
+
+@pytest.mark.parametrize(
+    ("images", "last_image", "reports"),
+    [
+        pytest.param(W.DONE, JUST_NOW, [(W.DONE, JUST_NOW)], id="both are there"),
+        pytest.param(W.FAILED, JUST_NOW, [(W.DONE, JUST_NOW)], id="the images could not be read"),
+        pytest.param(W.DONE, JUST_NOW, [(W.FAILED, JUST_NOW)], id="the report could not be labelled"),
+        pytest.param(W.DONE, LONG_AGO, [], id="the wait for the report is over"),
+        pytest.param(W.QUEUED, JUST_NOW, [(W.DONE, LONG_AGO)], id="the wait for the images is over"),
+    ],
+)
+def test_a_structured_report_is_due_when(
+    images: WorkState, last_image: datetime, reports: list[tuple[WorkState, datetime]]
+) -> None:
+    assert document_due(StudyProgress(images, last_image, reports, ""), RULES, NOW) == Due()
+
+
+@pytest.mark.parametrize(
+    ("images", "reports", "reason"),
+    [
+        pytest.param(W.DONE, [], "waits for its report", id="the report is not there"),
+        pytest.param(W.DONE, [(W.HELD, JUST_NOW)], "waits for its report", id="the report is preliminary"),
+        pytest.param(W.DONE, [(W.QUEUED, JUST_NOW)], "labelled", id="the report is being labelled"),
+        pytest.param(W.WAITING, [(W.DONE, JUST_NOW)], "waits for its images", id="images are arriving"),
+        pytest.param(W.QUEUED, [], "its images and its report", id="neither is there"),
+    ],
+)
+def test_a_structured_report_waits_while(
+    images: WorkState, reports: list[tuple[WorkState, datetime]], reason: str
+) -> None:
+    decision = document_due(StudyProgress(images, JUST_NOW, reports, ""), RULES, NOW)
+
+    assert isinstance(decision, NotYet)
+    assert reason in decision.reason
+
+
+def test_a_wait_says_when_it_ends() -> None:
+    decision = document_due(StudyProgress(W.DONE, JUST_NOW, [], ""), RULES, NOW)
+
+    assert isinstance(decision, NotYet)
+    assert decision.until == JUST_NOW + timedelta(hours=72)
+
+
+def test_a_study_under_review_waits_for_a_person_alone() -> None:
+    decision = document_due(StudyProgress(W.DONE, LONG_AGO, [(W.DONE, LONG_AGO)], "two patient IDs"), RULES, NOW)
+
+    assert decision == NotYet("two patient IDs", None)
