@@ -15,6 +15,7 @@ What is changed, and why:
 import logging
 import socket
 import ssl
+import warnings
 from pathlib import Path
 from socketserver import BaseServer
 from typing import Any, cast
@@ -46,10 +47,11 @@ _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
 def prepare_pynetdicom() -> None:
-    """Set the switches that pynetdicom keeps for the whole process.
+    """Set what pynetdicom and pydicom keep for the whole process.
 
     Storage classes that nobody has heard of are taken. UIDs are not judged by pynetdicom, which would drop the
-    association without an answer; `read_header` judges them. Nothing is logged of what passes: it may name patients.
+    association without an answer; `read_header` judges them. Neither says anything in log or warnings, since they quote
+    what they read, and that may be a patient's name.
     """
     _config.UNRESTRICTED_STORAGE_SERVICE = True
     _config.STORE_SEND_CHUNKED_DATASET = True
@@ -57,7 +59,9 @@ def prepare_pynetdicom() -> None:
     _config.LOG_REQUEST_IDENTIFIERS = False
     _config.LOG_RESPONSE_IDENTIFIERS = False
     _config.VALIDATORS["UI"] = lambda _: (True, "")
-    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL + 1)
+    for package in ("pynetdicom", "pydicom"):
+        logging.getLogger(package).setLevel(logging.CRITICAL + 1)
+        warnings.filterwarnings("ignore", module=rf"{package}\.")
 
 
 def with_readable_titles(request: bytes) -> tuple[bytes, int | None]:

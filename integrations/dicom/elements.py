@@ -92,13 +92,19 @@ class _Walk:
                 start = self._stream.tell()
                 self._step_over(head, depth=0)
                 if head.tag in wanted:
-                    end = self._stream.tell()
-                    self._stream.seek(start)
-                    found[head.tag] = self._stream.read(min(end - start, MAX_VALUE_BYTES))
-                    self._stream.seek(end)
+                    found[head.tag] = self._value(start, self._stream.tell())
         except _Unreadable:
             pass
         return found
+
+    def _value(self, start: int, end: int) -> bytes:
+        size = min(end - start, MAX_VALUE_BYTES)
+        self._stream.seek(start)
+        value = self._stream.read(size)
+        if len(value) < size:
+            raise _Unreadable  # a part of an identifier would be another identifier
+        self._stream.seek(end)
+        return value
 
     def next_head(self) -> _Head:
         self._left -= 1

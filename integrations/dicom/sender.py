@@ -73,6 +73,8 @@ class Unreachable:
 
 DeliveryAnswer = Delivered | Refused | Unreachable
 
+_NO_ANSWER = Unreachable("the association ended, or the time ran out, before an answer came")
+
 
 def send_objects(paths: Sequence[Path], peer: Peer, our_ae_title: str) -> list[DeliveryAnswer]:
     """Send Part 10 files to a peer on one association, and give its answer to each, in order.
@@ -89,7 +91,12 @@ def send_objects(paths: Sequence[Path], peer: Peer, our_ae_title: str) -> list[D
     association = _associate(peer, our_ae_title, _proposed(metas))
     if not isinstance(association, Association):
         return [association] * len(paths)
-    answers = [_store(association, path, meta) for path, meta in zip(paths, metas, strict=True)]
+    answers: list[DeliveryAnswer] = []
+    for path, meta in zip(paths, metas, strict=True):
+        answer = _store(association, path, meta)
+        if answer is _NO_ANSWER:
+            return answers + [_NO_ANSWER] * (len(paths) - len(answers))
+        answers.append(answer)
     association.release()
     return answers
 
@@ -161,7 +168,7 @@ def _rejection(association: Association, peer: Peer) -> Refused | Unreachable:
 
 def _store(association: Association, path: Path, meta: FileMetaDataset) -> DeliveryAnswer:
     if not association.is_established:
-        return Unreachable("the association ended before this object")
+        return _NO_ANSWER
     sop_class, own = meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID
     accepted = {(context.abstract_syntax, context.transfer_syntax[0]) for context in association.accepted_contexts}
     if (sop_class, own) in accepted:
@@ -178,7 +185,7 @@ def _not_taken(peer: str, sop_class: UID | None) -> str:
 
 def _answer(response: Dataset) -> DeliveryAnswer:
     if "Status" not in response:
-        return Unreachable("the association ended, or the time ran out, before an answer came")
+        return _NO_ANSWER
     status = int(response.Status)
     comment = str(response.get("ErrorComment", "") or "")
     if status == 0x0000:

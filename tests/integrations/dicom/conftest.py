@@ -12,7 +12,7 @@ from integrations.dicom.arrivals import (
     StoreOutcome,
 )
 from integrations.dicom.receiver import Receiver, start_receiver
-from tests.odd.dicom.make_cases import CASES
+from tests.odd.dicom.make_cases import write_case
 
 
 @dataclass
@@ -98,7 +98,7 @@ def case_files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list
 
     def files(case: str) -> list[Path]:
         if not (folder / case).exists():
-            CASES[case](folder / case)
+            write_case(case, folder / case)
         return sorted((folder / case).rglob("*.dcm"))
 
     return files

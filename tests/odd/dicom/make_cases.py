@@ -211,12 +211,17 @@ def objects_that_are_no_images(out: Path) -> None:
     save(report, out / "other-makers-report.dcm")
 
 
+def write_case(name: str, folder: Path) -> None:
+    """Write the files of one case into a folder."""
+    CASES[name](folder)
+
+
 def main(out: Path, names: list[str]) -> None:
     unknown = [name for name in names if name not in CASES]
     if unknown:
         sys.exit(f"no case {', '.join(unknown)}; there are: {', '.join(CASES)}")
     for name in names or CASES:
-        CASES[name](out / name)
+        write_case(name, out / name)
 
 
 if __name__ == "__main__":
