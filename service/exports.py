@@ -4,7 +4,6 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import version
@@ -12,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine, select
-from sqlmodel import Session, col
+from sqlalchemy import Engine, Select, select
+from sqlmodel import col
 
 from integrations.deidentify import UnusableDate, age_at_study, describe, pseudonym, shifted_date
 from service.cohort_columns import SCHEMA, data_dictionary
@@ -35,7 +34,9 @@ def export_cohort(engine: Engine, data: Path, cohort: Cohort, now: datetime) -> 
     """Run a cohort now, into a folder of its own under `data/exports`; no partial run is ever visible."""
     key = _pseudonym_key(data)
     with reading(engine) as session:
-        frame = pl.DataFrame([_row(key, *found) for found in _findings(session, cohort)], schema=SCHEMA, orient="row")
+        frame = pl.DataFrame(
+            [_row(key, *found) for found in session.execute(_findings(cohort))], schema=SCHEMA, orient="row"
+        )
     folder = data / "exports" / cohort.name / now.strftime("%Y-%m-%dT%H%M%S.%fZ")
     aside = folder.with_name(f".{folder.name}")
     aside.mkdir(mode=0o700, parents=True)
@@ -58,10 +59,8 @@ def export_cohort(engine: Engine, data: Path, cohort: Cohort, now: datetime) -> 
     return Run(folder, frame.height, (*files, "manifest.json", "README.md"))
 
 
-def _findings(
-    session: Session, cohort: Cohort
-) -> Iterator[tuple[FindingRow, ProvenanceRow, Study, Patient, Report | None]]:
-    """Give the current findings of a cohort: of images by their study, of reports by each study paired with them."""
+def _findings(cohort: Cohort) -> Select[FindingRow, ProvenanceRow, Study, Patient, Report]:
+    """Select the current findings of a cohort: of images by their study, of reports by each study paired with them."""
     found = (
         select(FindingRow, ProvenanceRow, Study, Patient, Report)
         .join(ProvenanceRow)
@@ -76,7 +75,7 @@ def _findings(
         found = found.where(col(FindingRow.condition).in_(cohort.conditions))
     if cohort.sources:
         found = found.where(col(FindingRow.source).in_(cohort.sources))
-    yield from session.execute(found).tuples()
+    return found
 
 
 def _row(

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,9 +59,7 @@ def run_demo(demo: Demo, make_cases: Callable[[Path], Sequence[Case]], *, once: 
     settings = _write_settings(demo.out, pacs.port)
     with _daemon(demo.out) as daemon:
         for role in ("receive", "listen", "web", "work"):
-            _wait(
-                daemon, lambda role=role: endpoint(settings.data, role) is not None, f"{role} to start", START_SECONDS
-            )  # type: ignore[misc]
+            _wait(daemon, partial(_listens, settings, role), f"{role} to start", START_SECONDS)
         demo.console.print(f"The daemon is up after {time.monotonic() - started:.0f} s.")
         sent_at = time.monotonic()
         for number, case in enumerate(cases):
@@ -135,6 +134,10 @@ def _send_report(case: Case, settings: Settings) -> None:
         answer = client.send_message(case.message)
     if b"MSA|AA" not in answer and b"MSA|CA" not in answer:
         raise DemoFailed(f"The report was not taken; the daemon answered {answer!r}.")
+
+
+def _listens(settings: Settings, role: str) -> bool:
+    return endpoint(settings.data, role) is not None
 
 
 def _port(settings: Settings, role: str) -> int:

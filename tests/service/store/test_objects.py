@@ -28,8 +28,7 @@ def test_an_object_and_its_name_are_synchronised_before_it_counts_as_placed(
 ) -> None:
     store = ObjectStore(tmp_path)
     synchronised: list[Path] = []
-    real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (synchronised.append(Path(os.readlink(f"/proc/self/fd/{fd}"))), real(fd)))
+    monkeypatch.setattr(os, "fsync", lambda fd: synchronised.append(Path(f"/proc/self/fd/{fd}").readlink()))
 
     name = store.place(arrived(store), "ab" * 32)
 

@@ -1,0 +1,167 @@
+"""Objects that real clients send, as the store ends up with them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from config.settings import DicomSettings, Peer, Settings
+from integrations.dicom.arrivals import Intake
+from integrations.dicom.receiver import start_receiver
+from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, Unreachable, send_objects
+from service.log import configure_log
+from service.receiving import Receiving
+from service.store.database import reading
+from service.store.objects import ObjectStore
+from service.store.tables import Instance, ObjectState, Patient, Study, WorkState
+from tests.odd.dicom.make_cases import write_case
+
+Send = Callable[[Path], list[DeliveryAnswer]]
+Odd = Callable[[str], Path]
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Odd:
+    """Give a folder with the files of a case of tests/odd/dicom."""
+
+    def make(case: str) -> Path:
+        write_case(case, tmp_path / "odd" / case)
+        return tmp_path / "odd" / case
+
+    return make
+
+
+@pytest.fixture
+def receiving(engine: Engine, tmp_path: Path) -> Receiving:
+    return Receiving(engine, ObjectStore(tmp_path), Settings(data=tmp_path))
+
+
+@pytest.fixture
+def send(receiving: Receiving) -> Send:
+    return lambda folder: sending(receiving, folder)
+
+
+def sending(receiving: Receiving, folder: Path) -> list[DeliveryAnswer]:
+    intake = Intake(receiving.store.incoming, receiving.persist, receiving.keep_refused)
+    receiver = start_receiver(DicomSettings(port=0), intake, configure_log("receive"))
+    peer = Peer(name="us", ae_title="SPINELABEL", port=receiver.port)
+    try:
+        return send_objects(sorted(folder.glob("*.dcm")), peer, "TEST")
+    finally:
+        receiver.stop()
+
+
+def test_an_object_is_in_the_store_as_sent_under_its_study(send: Send, odd: Odd, receiving: Receiving) -> None:
+    folder = odd("plain")
+
+    answers = send(folder)
+
+    assert all(isinstance(answer, Delivered) for answer in answers)
+    with reading(receiving.engine) as session:
+        rows = session.exec(select(Instance).order_by(col(Instance.id))).all()
+        (study,) = session.exec(select(Study))
+    sent = [dcmread(path) for path in sorted(folder.glob("*.dcm"))]
+    assert [dcmread(receiving.store.path(row.file)) for row in rows] == sent
+    assert (study.study_uid, study.images) == (sent[0].StudyInstanceUID, WorkState.WAITING)
+
+
+@pytest.mark.parametrize(
+    ("again", "state"),
+    [
+        pytest.param("2-same-bytes", None, id="the same bytes change nothing"),
+        pytest.param("3-other-transfer-syntax", ObjectState.SAME_CONTENT, id="another transfer syntax is no conflict"),
+        pytest.param("4-name-corrected", ObjectState.CONFLICT, id="another name is a conflict"),
+        pytest.param("5-other-pixels", ObjectState.CONFLICT, id="other pixels are a conflict"),
+    ],
+)
+def test_an_instance_that_comes_again(
+    again: str, state: ObjectState | None, engine: Engine, send: Send, odd: Odd
+) -> None:
+    folder = odd("rec-06")
+    send(folder / "1-first")
+    with reading(engine) as session:
+        before = session.exec(select(Study.last_image)).one()
+
+    answers = send(folder / again)
+
+    assert all(isinstance(answer, Delivered) for answer in answers)
+    with reading(engine) as session:
+        states = session.exec(select(Instance.state).order_by(col(Instance.id))).all()
+        assert session.exec(select(Study.last_image)).one() == before
+    assert list(states) == [ObjectState.STORED] * 11 + ([state] * 11 if state else [])
+
+
+def test_a_conflict_says_what_differs_and_not_how(engine: Engine, send: Send, odd: Odd) -> None:
+    folder = odd("rec-06")
+    send(folder / "1-first")
+    send(folder / "4-name-corrected")
+
+    with reading(engine) as session:
+        reasons = set(session.exec(select(Instance.reason).where(Instance.state == ObjectState.CONFLICT)))
+    assert len(reasons) == 1
+    assert "(0010,0010)" in reasons.pop()
+
+
+def test_an_object_without_a_study_is_refused_and_its_bytes_are_kept(
+    send: Send, odd: Odd, receiving: Receiving
+) -> None:
+    folder = odd("plain")
+    image = dcmread(folder / "001.dcm")
+    del image.StudyInstanceUID
+    image.save_as(folder / "001.dcm")
+
+    refused, *others = send(folder)
+
+    assert isinstance(refused, Refused)
+    assert refused.status == 0xC000
+    assert all(isinstance(answer, Delivered) for answer in others)
+    with reading(receiving.engine) as session:
+        row = session.exec(select(Instance).where(Instance.state == ObjectState.REFUSED)).one()
+    assert "(0020,000D)" in row.reason
+    assert receiving.store.path(row.file).stat().st_size > 0
+
+
+def test_empty_identifiers_are_kept_empty_and_match_nobody(engine: Engine, send: Send, odd: Odd) -> None:
+    folder = odd("rec-05")
+    send(folder)
+    other = [dcmread(path) for path in sorted(folder.glob("*.dcm"))]
+    for image, path in zip(other, sorted(folder.glob("*.dcm")), strict=True):
+        image.StudyInstanceUID += ".1"
+        image.SOPInstanceUID += ".1"
+        image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+        image.save_as(path)
+    send(folder)
+
+    with reading(engine) as session:
+        patients = session.exec(select(Patient)).all()
+        studies = session.exec(select(Study)).all()
+    assert [(patient.identifier, patient.name) for patient in patients] == [(None, "")] * 2
+    assert len(studies) == 2
+
+
+def test_two_patient_ids_in_one_study_wait_for_a_person(engine: Engine, send: Send, odd: Odd) -> None:
+    folder = odd("plain")
+    image = dcmread(folder / "011.dcm")
+    image.PatientID = "SOMEBODY-ELSE"
+    image.save_as(folder / "011.dcm")
+
+    send(folder)
+
+    with reading(engine) as session:
+        (study,) = session.exec(select(Study))
+    assert "two patient IDs" in study.review_reason
+
+
+def test_a_nearly_full_disk_refuses_and_leaves_nothing_behind(engine: Engine, tmp_path: Path, odd: Odd) -> None:
+    store = ObjectStore(tmp_path, keep_free_bytes=1 << 62)
+    receiving = Receiving(engine, store, Settings(data=tmp_path))
+
+    answers = sending(receiving, odd("plain"))
+
+    assert {type(answer) for answer in answers} == {Unreachable}  # A700H: the sender tries again later
+    with reading(engine) as session:
+        assert session.exec(select(Instance)).all() == []
+    assert list(store.incoming.iterdir()) == []
