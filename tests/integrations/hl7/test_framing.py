@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,11 +28,7 @@ def test_frames_are_the_same_however_the_stream_is_cut(stream: tuple[bytes, list
     edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     deframer = Deframer(LIMIT)
 
-    found = [
-        frame
-        for begin, end in zip(edges, edges[1:], strict=False)
-        for frame in deframer.feed(data[begin:end])
-    ]
+    found = [frame for begin, end in pairwise(edges) for frame in deframer.feed(data[begin:end])]
     found += deframer.finish(CutShort.CLOSED)
 
     assert found == [Frame(content) for content in expected]
@@ -85,7 +83,9 @@ def test_a_frame_begun_inside_another_gives_that_one_up() -> None:
 def test_a_frame_over_the_limit_is_cut_and_the_next_one_is_read() -> None:
     deframer = Deframer(10)
 
-    found = [frame for byte in b"\x0bMSH|" + b"x" * 50 + b"\x1c\r\x0bMSH|2\x1c\r" for frame in deframer.feed(bytes([byte]))]
+    found = [
+        frame for byte in b"\x0bMSH|" + b"x" * 50 + b"\x1c\r\x0bMSH|2\x1c\r" for frame in deframer.feed(bytes([byte]))
+    ]
 
     assert found == [IncompleteFrame(b"MSH|xxxxxx", CutShort.TOO_LONG), Frame(b"MSH|2")]
 
