@@ -131,11 +131,11 @@ def _write(code: str, header: Header, fault: Fault | None, stamp: Stamp) -> Ackn
 
 
 def _message_type(header: Header) -> str:
-    """MSH-9 names the trigger from version 2.2 on and the structure from 2.4 on."""
+    """MSH-9 names the trigger from version 2.3 on and the structure from 2.3.1 on."""
     parts = ["ACK", header.component(9, 2), "ACK"]
     version = _numbers(header)
-    if version < (2, 4):
-        parts = parts[: 2 if version >= (2, 2) else 1]
+    if version < (2, 3, 1):
+        parts = parts[: 2 if version >= (2, 3) else 1]
     marks = header.delimiters
     return marks.component.join(parts if parts[1:2] != [""] else parts[:1])
 

@@ -75,10 +75,15 @@ def test_a_slow_message_does_not_hold_up_other_connections() -> None:
     with listening(service) as listener, Sender(listener.port) as slow, Sender(listener.port) as other:
         slow.send(FRAME)
         wait_until(lambda: listener.counts.messages == 1, "the slow message to arrive")
-        service.gate = threading.Event()
+        held, service.gate = service.gate, threading.Event()
         service.gate.set()
         other.send(FRAME)
-        assert fields_of(other.answer())["MSA"][1] == "AA"
+        answered = other.answer()
+        still_held = service.stored == [MESSAGE]
+        held.set()
+
+    assert fields_of(answered)["MSA"][1] == "AA"
+    assert still_held
 
 
 def test_a_message_that_cannot_be_stored_is_refused_and_the_connection_goes_on() -> None:
