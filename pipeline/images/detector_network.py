@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 GRID_MM = 2.0
-"""Spacing of the outputs; output cell (i, j) lies at (2 i + 0.5, 2 j + 0.5) in pixels of 1 mm."""
+"""Spacing of the outputs; cell (i, j) belongs to the pixel with indices (2 i, 2 j), whose middle is 0.5 mm further."""
 HEATS = ("disc", "L5-S1", "S1", "C2", "vertebra")
 SHAPES = ("anterior column", "anterior row", "half width")
 REGIONS = ("vertebra", "disc", "sacrum", "canal")
