@@ -49,9 +49,13 @@ class DetectorNetwork(nn.Module):
         self.stem = _convolution(2, _STEM, kernel=5, stride=2)
         self.down = nn.ModuleList([_pair(_STEM, first), _pair(first, second), _pair(second, third)])
         self.bottom = nn.Sequential(
-            _convolution(third, fourth), _convolution(fourth, fourth, dilation=2), _convolution(fourth, fourth, dilation=4)
+            _convolution(third, fourth),
+            _convolution(fourth, fourth, dilation=2),
+            _convolution(fourth, fourth, dilation=4),
         )
-        self.up = nn.ModuleList([_pair(fourth + third, third), _pair(third + second, second), _pair(second + first, first)])
+        self.up = nn.ModuleList(
+            [_pair(fourth + third, third), _pair(third + second, second), _pair(second + first, first)]
+        )
         self.head = nn.Conv2d(first, len(HEATS) + len(SHAPES) + len(REGIONS), 1)
         with torch.no_grad():
             self.head.bias[: len(HEATS)] = _EMPTY_LOGIT  # type: ignore[index]

@@ -8,6 +8,7 @@ ImageError
 │   └── MissingPixels
 ├── UnreadablePixels
 ├── DiscOutsideScan
+├── DiscWithoutSignal
 ├── UnusableModel
 └── TrainingFailed
 """
@@ -54,6 +55,10 @@ class UnreadablePixels(ImageError):
 
 class DiscOutsideScan(ImageError):
     """The middle of a disc lies outside the volume; the detector or a mapping is wrong."""
+
+
+class DiscWithoutSignal(ImageError):
+    """There is no signal beside a disc to scale it by."""
 
 
 class UnusableModel(ImageError):

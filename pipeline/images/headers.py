@@ -83,7 +83,9 @@ def read_header(path: Path) -> ImageHeader:
         raise NotAnImage("has no study, series or instance UID; send it again")
     if _number(ds, "Rows") is None or _number(ds, "Columns") is None:
         raise NotAnImage(f"no image: {UID(_text(ds, 'SOPClassUID')).name}")
-    acquired = [_text(ds, f"{kind}{part}") for kind in ("Acquisition", "Content", "Series") for part in ("Date", "Time")]
+    acquired = [
+        _text(ds, f"{kind}{part}") for kind in ("Acquisition", "Content", "Series") for part in ("Date", "Time")
+    ]
     number, acquisition = _number(ds, "InstanceNumber"), _number(ds, "AcquisitionNumber")
     names = " ".join(_text(ds, key) for key in ("SeriesDescription", "ProtocolName", "SequenceName"))
     return ImageHeader(
@@ -174,7 +176,7 @@ def _pixel_fault(ds: Dataset, path: Path) -> str:
     else:
         held = int(length or 0)
         if ds.file_meta.TransferSyntaxUID != DeflatedExplicitVRLittleEndian:  # there, positions are not the file's
-            held = min(held, path.stat().st_size - int(item.value_tell))  # type: ignore[union-attr]
+            held = min(held, path.stat().st_size - int(getattr(item, "value_tell", 0)))
     samples, bits = _number(ds, "SamplesPerPixel") or 1, _number(ds, "BitsAllocated") or 16
     frames = _number(ds, "NumberOfFrames") or 1
     expected = int((_number(ds, "Rows") or 0) * (_number(ds, "Columns") or 0) * samples * frames * bits / 8)

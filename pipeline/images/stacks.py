@@ -69,9 +69,10 @@ def _plane(image: ImageHeader) -> Plane:
 
 
 def normal_of(plane: Plane) -> np.ndarray:
-    """Unit normal, turned so that its largest component is positive: left, posterior or superior."""
+    """Give the unit normal, turned so that its largest component is positive: left, posterior or superior."""
     normal = np.cross(plane.along_row, plane.along_column)
-    return normal * np.sign(normal[np.argmax(np.abs(normal))])
+    towards: np.ndarray = normal * np.sign(normal[np.argmax(np.abs(normal))])
+    return towards
 
 
 def orientation_of(plane: Plane) -> str:

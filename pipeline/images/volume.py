@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from pydicom import dcmread
-from pydicom.pixels import apply_rescale
+from pydicom.pixels.processing import apply_rescale
 
 from pipeline.images.errors import UnreadablePixels
 from pipeline.images.headers import ImageHeader, Plane
@@ -58,7 +58,7 @@ def load_volume(stack: Stack) -> Volume:
         UnreadablePixels: an image cannot be decoded, or its size is not the one its header gave.
     """
     planes = [image.plane for image in stack.images if image.plane is not None]
-    slices = [_lay(_decode(image), plane) for image, plane in zip(stack.images, planes, strict=True)]
+    slices = [_lay(decode_image(image), plane) for image, plane in zip(stack.images, planes, strict=True)]
     row, column = stack.plane.spacing
     if _is_transposed(stack.plane):
         row, column = column, row
@@ -66,13 +66,19 @@ def load_volume(stack: Stack) -> Volume:
     return Volume(np.stack(slices), spacing, tuple(planes), tuple(image.instance_uid for image in stack.images))
 
 
-def _decode(image: ImageHeader) -> Voxels:
-    """Decode one image; reading anew keeps one image's pixels in memory at a time."""
+def decode_image(image: ImageHeader) -> Voxels:
+    """Decode one image's pixels, (rows, columns) as it was received, through its rescale; larger is brighter.
+
+    Raises:
+        UnreadablePixels: it cannot be decoded, or its size is not the one its header gave.
+    """
     try:
         ds = dcmread(image.path)
         pixels = apply_rescale(ds.pixel_array, ds)
     except (AttributeError, ValueError, RuntimeError, NotImplementedError, OSError, KeyError) as error:
-        raise UnreadablePixels(f"image {image.label} cannot be decoded ({type(error).__name__}); send it again") from error
+        raise UnreadablePixels(
+            f"image {image.label} cannot be decoded ({type(error).__name__}); send it again"
+        ) from error
     if image.plane is None or pixels.shape != (image.plane.rows, image.plane.columns):
         raise UnreadablePixels(f"image {image.label} does not have the size its header gives; send it again")
     inverted = getattr(ds, "PhotometricInterpretation", "") == "MONOCHROME1"

@@ -86,11 +86,13 @@ class Canvas:
         """Draw a line, `width` in cells."""
         self._draw.line(self._cells(points), fill=int(tissue), width=width)
 
-    def ellipse(self, centre: Floats, half_axes: Sequence[float], angle: float, tissue: Tissue) -> None:
+    def ellipse(self, centre: Floats, half_axes: Sequence[float] | Floats, angle: float, tissue: Tissue) -> None:
         """Fill an ellipse; half axes in mm, the first along `angle`."""
         turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
         along, across = half_axes[0] * np.cos(turn), half_axes[1] * np.sin(turn)
-        offsets = np.stack([along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)])
+        offsets = np.stack(
+            [along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)]
+        )
         self.polygon(np.asarray(centre, float) + offsets.T, tissue)
 
     def labels(self) -> npt.NDArray[np.uint8]:

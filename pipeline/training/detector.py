@@ -54,7 +54,7 @@ class _DrawnSlices(IterableDataset[Batch]):
 
 
 def train_detector(
-    training: DetectorTraining, state_file: Path, progress: Callable[[int, float], None] = lambda step, loss: None
+    training: DetectorTraining, state_file: Path, progress: Callable[[int, float], None]
 ) -> DetectorNetwork:
     """Train the network, or go on from `state_file` where an earlier run of the same training stopped.
 
@@ -69,11 +69,13 @@ def train_detector(
     Source: penalty-reduced focal loss on heat maps as in Zhou et al. 2019, "Objects as Points", section 4.
     """
     torch.manual_seed(training.seed)
-    network = DetectorNetwork().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = DetectorNetwork().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=1e-4)
     done = load_state(state_file, network, optimiser)
     slices = _DrawnSlices(training.seed * 1_000_000 + done * training.batch)
-    batches = DataLoader(slices, training.batch, num_workers=training.workers, prefetch_factor=4 if training.workers else None)
+    batches = DataLoader(
+        slices, training.batch, num_workers=training.workers, prefetch_factor=4 if training.workers else None
+    )
     network.train()
     for step, batch in enumerate(batches, done):
         if step >= training.steps:
@@ -99,7 +101,7 @@ def _step(network: DetectorNetwork, optimiser: torch.optim.Optimizer, batch: Bat
         logits = network(image.contiguous(memory_format=torch.channels_last))
     loss = detector_loss(logits.float(), (heats, shapes, taught, regions))
     optimiser.zero_grad()
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
     optimiser.step()
     return float(loss.detach())

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipeline.training.canvas import Field
 from pipeline.training.spine_anatomy import DrawnDisc, Generator, Spine, draw_spine
-from pipeline.training.spine_contrast import Contrast, Signal, draw_contrast, render
+from pipeline.training.spine_contrast import Signal, draw_contrast, render
 from pipeline.training.spine_slices import paint_slice
 
 REGIONS = ("lumbar", "lumbar without sacrum", "thoracic", "whole", "cervical")
@@ -17,6 +17,9 @@ _CONTRASTS = ("T2", "any", "T1", "STIR")
 _CONTRAST_SHARES = (0.64, 0.18, 0.08, 0.10)
 SLICE_SIZE = (288, 192)
 """Rows and columns of a training slice, at 1 mm."""
+SLICE_SPACING = 4.4
+"""mm between the planes of a stack."""
+_LUMBAR_SIDE = 288  # mm
 
 
 @dataclass(frozen=True)
@@ -72,27 +75,34 @@ def draw_slice(seed: int) -> DrawnSlice:
 
 
 def draw_volume(
-    seed: int, conditions: Mapping[str, Iterable[str]] | None = None, size: tuple[int, int] = (288, 288)
+    seed: int, conditions: Mapping[str, Iterable[str]] | None = None, region: str | None = None
 ) -> DrawnVolume:
-    """Draw a lumbar T2 stack with the sacrum in view, 11 to 15 planes 4.4 mm apart.
+    """Draw a T2 stack of 11 to 15 planes, SLICE_SPACING apart.
 
     Args:
-        seed: the same seed and conditions give the same stack.
+        seed: the same seed, conditions and region give the same stack.
         conditions: see `draw_spine`.
-        size: rows and columns in mm.
+        region: one of REGIONS, in a training slice's size; without it a whole lumbar field with the sacrum in view,
+            288 mm square.
 
     Raises:
         KeyError: see `draw_spine`.
     """
     rng = np.random.default_rng([seed, 2])
     spine = draw_spine(seed, conditions)
-    at = (size[1] * float(np.clip(rng.normal(0.52, 0.05), 0.4, 0.64)), size[0] * rng.uniform(0.68, 0.78))
-    field = Field(size, spine.vertebrae[0].centre, at, turn=float(np.deg2rad(rng.normal(0, 3))))
+    field = _draw_field(rng, spine, region) if region else _draw_lumbar_field(rng, spine)
     count = int(rng.choice((11, 13, 15)))
-    lateral = tuple((i - (count - 1) / 2) * 4.4 for i in range(count))
-    contrast: Contrast = draw_contrast(rng, "T2")
+    lateral = tuple((i - (count - 1) / 2) * SLICE_SPACING for i in range(count))
+    contrast = draw_contrast(rng, "T2")
     planes = [render(paint_slice(spine, field, place), contrast, rng) for place in lateral]
     return DrawnVolume(np.stack(planes), lateral, spine, field)
+
+
+def _draw_lumbar_field(rng: Generator, spine: Spine) -> Field:
+    """Choose the field of a lumbar examination, S1 in its lower third."""
+    at = (_LUMBAR_SIDE * float(np.clip(rng.normal(0.52, 0.05), 0.4, 0.64)), _LUMBAR_SIDE * rng.uniform(0.68, 0.78))
+    turn = float(np.deg2rad(rng.normal(0, 3)))
+    return Field((_LUMBAR_SIDE, _LUMBAR_SIDE), spine.vertebrae[0].centre, at, turn)
 
 
 def _draw_field(rng: Generator, spine: Spine, region: str) -> Field:

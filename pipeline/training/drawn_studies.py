@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
 from scipy import ndimage
 
 from pipeline.training.drawn_spines import DrawnVolume, draw_volume
 from pipeline.training.spine_anatomy import DRAWN_LEVELS
 
 _PIXEL_MM = 0.9
-_IMPLEMENTATION = "2.25.302195938247016274219530104361264529"  # a UUID made once for this drawing
-_FIRST_DAY = datetime(2024, 1, 8, 7, 30)  # noqa: DTZ001 - a DICOM time without an offset
+_IMPLEMENTATION = UID("2.25.302195938247016274219530104361264529")  # a UUID made once for this drawing
+_FIRST_DAY = datetime(2024, 1, 8, 7, 30)  # a DICOM time without an offset
 _GIVEN_NAMES = ("ADA", "BRUNO", "CLARA", "DAVID", "EDITH", "FELIX", "GRETA", "HUGO", "IRMA", "JONAS")
 _WHITE = 1600  # stored value of the brightest hundredth of a study's pixels
 
@@ -79,7 +79,8 @@ def _uid(*names: object) -> str:
 
 def _stored(plane: npt.NDArray[np.float32], scale: float) -> npt.NDArray[np.uint16]:
     zoomed = ndimage.zoom(plane, 1 / _PIXEL_MM, order=1, grid_mode=True, mode="nearest")
-    return np.clip(np.rint(zoomed * scale), 0, 4095).astype(np.uint16)
+    stored: npt.NDArray[np.uint16] = np.clip(np.rint(zoomed * scale), 0, 4095).astype(np.uint16)
+    return stored
 
 
 def _true_discs(volume: DrawnVolume) -> tuple[TrueDisc, ...]:

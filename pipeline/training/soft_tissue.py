@@ -54,7 +54,7 @@ def paint_belly(canvas: Canvas, spine: Spine, outline: SpineOutline, lateral: fl
     belly = np.vstack([belly[0] + [0, -80], belly, belly[-1] + [-20, 120]])
     canvas.band(belly, belly - _FAR, Tissue.AIR)
     if rng.random() < 0.8:
-        canvas.band(belly, belly + [rng.uniform(4, 30), 0], Tissue.SKIN_FAT)
+        canvas.band(belly, belly + np.array([rng.uniform(4, 30), 0]), Tissue.SKIN_FAT)
     for centre, size, angle, tissue in _organs(rng, wall, deep, lateral):
         canvas.ellipse(centre, size, angle, tissue)
     vessel, near, wide = rng.random() < 0.7, rng.uniform(2, 10), rng.uniform(7, 20)

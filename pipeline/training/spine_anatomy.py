@@ -15,13 +15,30 @@ from config.conditions import DISC_LEVELS
 Floats = npt.NDArray[np.float64]
 Generator = np.random.Generator
 
-VERTEBRAE = ("S1", *(f"L{n}" for n in range(5, 0, -1)), *(f"T{n}" for n in range(12, 0, -1)), *(f"C{n}" for n in range(7, 1, -1)))  # fmt: skip
+VERTEBRAE = (
+    "S1",
+    *(f"L{n}" for n in range(5, 0, -1)),
+    *(f"T{n}" for n in range(12, 0, -1)),
+    *(f"C{n}" for n in range(7, 1, -1)),
+)
 """Vertebrae from the sacrum up."""
 
 # Mean adult sizes in mm, in the order of VERTEBRAE: body height, body depth, height of the disc below.
-_HEIGHT = (27, 27.5, 28, 28, 27.5, 26.5, 25, 23, 22, 21, 20, 19.5, 19, 18.5, 18, 17.5, 17, 16.5, 14.5, 13, 13, 13, 13.5, 20)  # fmt: skip
-_DEPTH = (31, 34.5, 35, 34.5, 33.5, 32, 31, 30, 29, 28, 27, 26.5, 25.5, 24, 22, 20, 18.5, 17.5, 17, 16.5, 16, 15.5, 15.5, 15)  # fmt: skip
-_DISC = (0, 10, 11, 10.5, 9.5, 8.5, 7, 6, 5.5, 5, 4.5, 4.5, 4.2, 4.2, 4, 4, 4.2, 4.8, 5.5, 5.5, 5.5, 5.5, 5.5, 5.5)
+_HEIGHT = (
+    *(27, 27.5, 28, 28, 27.5, 26.5),
+    *(25, 23, 22, 21, 20, 19.5, 19, 18.5, 18, 17.5, 17, 16.5),
+    *(14.5, 13, 13, 13, 13.5, 20),
+)
+_DEPTH = (
+    *(31, 34.5, 35, 34.5, 33.5, 32),
+    *(31, 30, 29, 28, 27, 26.5, 25.5, 24, 22, 20, 18.5, 17.5),
+    *(17, 16.5, 16, 15.5, 15.5, 15),
+)
+_DISC = (
+    *(0, 10, 11, 10.5, 9.5, 8.5),
+    *(7, 6, 5.5, 5, 4.5, 4.5, 4.2, 4.2, 4, 4, 4.2, 4.8),
+    *(5.5, 5.5, 5.5, 5.5, 5.5, 5.5),
+)
 _SACRAL_HEIGHT = (1, 0.86, 0.74, 0.66, 0.58, 0.5)
 _SACRAL_DEPTH = (1, 0.68, 0.5, 0.4, 0.35, 0.3)
 
@@ -30,12 +47,12 @@ DRAWN_LEVELS = {"stenosis": DISC_LEVELS[-5:], "spondylolisthesis": DISC_LEVELS[-
 
 
 def upward(tilt: float) -> Floats:
-    """Unit vector along a vertebra's axis, to superior."""
+    """Give the unit vector along a vertebra's axis, to superior."""
     return np.array([np.sin(tilt), -np.cos(tilt)])
 
 
 def forward(tilt: float) -> Floats:
-    """Unit vector across a vertebra, to anterior."""
+    """Give the unit vector across a vertebra, to anterior."""
     return np.array([-np.cos(tilt), -np.sin(tilt)])
 
 

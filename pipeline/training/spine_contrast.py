@@ -114,7 +114,10 @@ def render(labels: npt.NDArray[np.uint8], contrast: Contrast, rng: Generator) ->
     image = image.reshape(rows, CELLS_PER_MM, columns, CELLS_PER_MM).mean(axis=(1, 3))
     image = np.maximum(image, 0) * _coil_profile(contrast, rows, columns)
     level = contrast.noise * np.percentile(image, 90)
-    return np.hypot(image + rng.normal(0, level, image.shape), rng.normal(0, level, image.shape)).astype(np.float32)
+    noisy: Signal = np.hypot(image + rng.normal(0, level, image.shape), rng.normal(0, level, image.shape)).astype(
+        np.float32
+    )
+    return noisy
 
 
 def _smooth_field(rng: Generator, shape: tuple[int, int], size: int, order: int) -> Signal:

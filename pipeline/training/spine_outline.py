@@ -11,7 +11,8 @@ def swell(outline: Floats, by: float) -> Floats:
     """Move an outline's points away from their middle by some mm; negative shrinks."""
     offsets = outline - outline.mean(axis=0)
     distance = np.linalg.norm(offsets, axis=1, keepdims=True)
-    return outline.mean(axis=0) + offsets * (1 + by / np.maximum(distance, 1e-6))
+    moved: Floats = outline.mean(axis=0) + offsets * (1 + by / np.maximum(distance, 1e-6))
+    return moved
 
 
 class SpineOutline:
@@ -34,7 +35,9 @@ class SpineOutline:
                 low = bone.posterior() - upward(bone.tilt) * bone.height / 2
                 bulge = max(disc.bulge, 0) if disc else 0.0
                 tilt = (bone.tilt + below.tilt) / 2
-                walls.append((low + below.posterior() + upward(below.tilt) * below.height / 2) / 2 - forward(tilt) * bulge)
+                walls.append(
+                    (low + below.posterior() + upward(below.tilt) * below.height / 2) / 2 - forward(tilt) * bulge
+                )
                 tilts.append(tilt)
                 names.append("")
                 lateral.append((bone.lateral + below.lateral) / 2)
@@ -58,9 +61,10 @@ class SpineOutline:
         return self.names.index(name)
 
     def behind_canal(self, bone: Vertebra) -> Floats:
-        """The point behind the canal at a vertebra."""
+        """Give the point behind the canal at a vertebra."""
         i = self.row_of(bone.name)
-        return self.posterior_wall[i] - forward(bone.tilt) * (self.gap[i] + self.full_canal_width[i] + 3)
+        point: Floats = self.posterior_wall[i] - forward(bone.tilt) * (self.gap[i] + self.full_canal_width[i] + 3)
+        return point
 
     def lengthened(self, line: Floats) -> Floats:
         """Lengthen a line that begins at C2 by 40 mm upwards."""

@@ -58,9 +58,7 @@ def _paint_canal(canvas: Canvas, spine: Spine, outline: SpineOutline, off_middle
     _paint_cord(canvas, spine, outline, (front, rear, off_middle))
 
 
-def _paint_cord(
-    canvas: Canvas, spine: Spine, outline: SpineOutline, canal: tuple[Floats, Floats, Floats]
-) -> None:
+def _paint_cord(canvas: Canvas, spine: Spine, outline: SpineOutline, canal: tuple[Floats, Floats, Floats]) -> None:
     """Paint the cord down to about L1 and nerve roots below."""
     front, rear, off_middle = canal
     rng = spine.stream(2)
@@ -140,7 +138,7 @@ def _paint_ligament(canvas: Canvas, spine: Spine, outline: SpineOutline) -> None
     rng = spine.stream(3)
     if rng.random() < 0.8:
         wall = outline.anterior_wall
-        canvas.band(wall + [-rng.uniform(0.6, 2), 0], wall + [2, 0], Tissue.LIGAMENT)
+        canvas.band(wall - np.array([rng.uniform(0.6, 2), 0]), wall + np.array([2, 0]), Tissue.LIGAMENT)
 
 
 def _paint_sacrum(canvas: Canvas, spine: Spine, lateral: float) -> None:
