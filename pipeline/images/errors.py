@@ -1,0 +1,69 @@
+"""Errors of reading images.
+
+ImageError
+├── NotAnImage
+├── UnusableStack
+│   ├── TooFewSlices
+│   ├── SliceGap
+│   └── MissingPixels
+├── UnreadablePixels
+├── DiscOutsideScan
+├── DiscWithoutSignal
+├── UnusableModel
+└── TrainingFailed
+"""
+
+from pipeline.errors import ImageError
+
+
+class NotAnImage(ImageError):
+    """A file is no DICOM image that a volume can be made of."""
+
+
+class UnusableStack(ImageError):
+    """Images that belong together make no volume."""
+
+
+class TooFewSlices(UnusableStack):
+    """A stack has too few slices to show a spine."""
+
+    def __init__(self, found: int, needed: int) -> None:
+        super().__init__(f"{found} {'slice' if found == 1 else 'slices'}, {needed} are needed")
+
+
+class SliceGap(UnusableStack):
+    """The distance between two neighbouring slices is not the usual one."""
+
+    def __init__(self, between: tuple[float, float], distance: float, usual: float) -> None:
+        kind = "gap" if distance > usual else "irregular spacing"
+        super().__init__(
+            f"{kind}, {distance:.1f} mm between x = {between[0]:.1f} and x = {between[1]:.1f} "
+            f"where {usual:.1f} mm is usual; send the series again if slices are missing"
+        )
+
+
+class MissingPixels(UnusableStack):
+    """Images hold too few bytes of pixels, or none."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__(f"{', '.join(faults)}; send these images again")
+
+
+class UnreadablePixels(ImageError):
+    """The pixels of an image cannot be decoded."""
+
+
+class DiscOutsideScan(ImageError):
+    """The middle of a disc lies outside the volume; the detector or a mapping is wrong."""
+
+
+class DiscWithoutSignal(ImageError):
+    """There is no signal beside a disc to scale it by."""
+
+
+class UnusableModel(ImageError):
+    """A model file is missing, damaged, or made for another part. Install the package again, or train the model."""
+
+
+class TrainingFailed(ImageError):
+    """Too little drawn material was read for a classifier to be fitted."""

@@ -1,0 +1,112 @@
+"""Encoded discs to findings, or to an abstention with its reason."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.images.classifiers import ClassifierSet, ImageClassifier, bag_of, probability_of
+from pipeline.images.disc_features import EncodedDisc
+from pipeline.values import Disc, Finding, Provenance, Source, State
+
+
+@dataclass(frozen=True)
+class DiscEvidence:
+    """What findings rest on: discs from head to foot, encoded, and the same as they lie on the images."""
+
+    encoded: tuple[EncodedDisc, ...]
+    placed: tuple[Disc, ...]
+    levels_known: bool
+    levels_reason: str
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """Log odds, or None with the state and the reason; `disc` is where a level was read."""
+
+    log_odds: float | None
+    state: State
+    reason: str
+    disc: Disc | None = None
+
+
+def classify_discs(
+    classifiers: ClassifierSet, evidence: DiscEvidence, conditions: Collection[str], provenance: Provenance
+) -> tuple[Finding, ...]:
+    """Give one finding per classifier, or per level of one that judges each disc, for the conditions asked."""
+    findings = []
+    for classifier, level in _questions(classifiers, conditions):
+        judged = _judge_level(classifier, level, evidence) if level else _judge_patient(classifier, evidence)
+        findings.append(_finding(classifiers, (classifier, level), judged, provenance))
+    return tuple(findings)
+
+
+def abstain_from_all(
+    classifiers: ClassifierSet, conditions: Collection[str], reason: str, provenance: Provenance
+) -> tuple[Finding, ...]:
+    """Give the findings of a study without a usable series: not imaged, with the reason."""
+    judged = _Judgement(None, State.NOT_IMAGED, reason)
+    return tuple(
+        _finding(classifiers, question, judged, provenance) for question in _questions(classifiers, conditions)
+    )
+
+
+def _questions(classifiers: ClassifierSet, conditions: Collection[str]) -> Iterator[tuple[ImageClassifier, str | None]]:
+    for classifier in classifiers.classifiers:
+        if classifier.condition in conditions:
+            for level in classifier.levels if classifier.per_disc else (None,):
+                yield classifier, level
+
+
+def _judge_level(classifier: ImageClassifier, level: str, evidence: DiscEvidence) -> _Judgement:
+    if not evidence.levels_known:
+        return _Judgement(None, State.UNCERTAIN, evidence.levels_reason)
+    for encoded, placed in zip(evidence.encoded, evidence.placed, strict=True):
+        if encoded.disc.level == level:
+            if encoded.features is None:
+                return _Judgement(None, State.UNCERTAIN, encoded.fault, placed)
+            log_odds = classifier.log_odds(encoded.features[None].astype(np.float64))
+            return _Judgement(log_odds, State.UNCERTAIN, "", placed)
+    return _Judgement(None, State.NOT_IMAGED, f"{level} is not in the chosen series")
+
+
+def _judge_patient(classifier: ImageClassifier, evidence: DiscEvidence) -> _Judgement:
+    """Judge the mean of a bag; where levels are unknown, of all discs, which is said."""
+    levels = [encoded.disc.level for encoded in evidence.encoded]
+    bag = [evidence.encoded[i] for i in bag_of(levels, classifier.levels, known=evidence.levels_known)]
+    features = [encoded.features for encoded in bag if encoded.features is not None]
+    if not features:
+        wanted = f"{classifier.levels[0]} to {classifier.levels[-1]}"
+        reason = f"no disc of {wanted} could be read" if evidence.encoded else "no discs were found"
+        return _Judgement(None, State.UNCERTAIN, reason)
+    reason = f"read from {len(features)} discs"
+    if not evidence.levels_known:
+        reason = f"{evidence.levels_reason}, so all {len(features)} discs found were read"
+    return _Judgement(classifier.log_odds(np.array(features, np.float64)), State.UNCERTAIN, reason)
+
+
+def _finding(
+    classifiers: ClassifierSet,
+    question: tuple[ImageClassifier, str | None],
+    judged: _Judgement,
+    provenance: Provenance,
+) -> Finding:
+    classifier, level = question
+    probability = None if judged.log_odds is None else probability_of(judged.log_odds)
+    answer = None if probability is None else probability >= classifier.threshold
+    return Finding(
+        condition=classifier.condition,
+        level=level,
+        source=Source.IMAGE,
+        state=judged.state if answer is None else State.PRESENT if answer else State.ABSENT,
+        answer=answer,
+        probability=probability,
+        log_odds=judged.log_odds,
+        logits=None,
+        threshold=None if answer is None else classifier.threshold,
+        standing=classifiers.standing,
+        reason=judged.reason,
+        evidence=None,
+        disc=judged.disc,
+        provenance=provenance,
+    )

@@ -1,0 +1,118 @@
+"""The images of one study to discs and findings: the one entry that the service calls."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pipeline.images.classifiers import ClassifierSet, load_classifiers
+from pipeline.images.detector import DetectedDiscs, Detector, load_detector
+from pipeline.images.disc_features import encode_discs
+from pipeline.images.disc_places import place_disc
+from pipeline.images.encoder import Encoder, load_encoder
+from pipeline.images.errors import UnreadablePixels
+from pipeline.images.findings import DiscEvidence, abstain_from_all, classify_discs
+from pipeline.images.series import choose_series, read_headers
+from pipeline.images.volume import Volume, load_volume
+from pipeline.values import Disc, Finding, Provenance, StudyReading
+
+
+@dataclass(frozen=True)
+class Classification:
+    """A set of classifiers with the encoder that it belongs to, and the sha256 of the set."""
+
+    encoder: Encoder
+    classifiers: ClassifierSet
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ImageReader:
+    """Models loaded once; `classification` is None where no classifiers are set. One thread at a time may use it."""
+
+    detector: Detector
+    classification: Classification | None
+    software: str
+
+
+def load_image_reader(classifiers: Literal["none", "demonstration"], software: str) -> ImageReader:
+    """Load detector, encoder and classifiers.
+
+    Args:
+        classifiers: the set's name; with "none" studies give discs and no findings.
+        software: name and version that the findings' provenance carries.
+
+    Raises:
+        UnusableModel: a model file is missing, damaged, or made for another part.
+    """
+    detector = load_detector()
+    if classifiers == "none":
+        return ImageReader(detector, None, software)
+    encoder = load_encoder()
+    loaded, sha256 = load_classifiers(classifiers, encoder.name)
+    return ImageReader(detector, Classification(encoder, loaded, sha256), software)
+
+
+def read_study(reader: ImageReader, paths: Sequence[Path], conditions: Collection[str]) -> StudyReading:
+    """Read the images of one study.
+
+    Args:
+        reader: the loaded models.
+        paths: DICOM Part 10 files of one study, in any order and transfer syntax; what is no image is passed over.
+        conditions: names of the conditions that are asked; others that a classifier knows are left out.
+
+    Returns:
+        Discs from head to foot and one finding per condition and level. Without a usable series findings are "not
+        imaged"; where levels are unknown, findings of a level are uncertain and have no number.
+    """
+    images, _ = read_headers(paths)
+    choice = choose_series(images)
+    if choice.stack is None:
+        return _nothing_read(reader, conditions, choice.reason)
+    try:
+        volume = load_volume(choice.stack)
+    except UnreadablePixels as error:
+        return _nothing_read(reader, conditions, str(error))
+    found = reader.detector.detect(volume)
+    placed = tuple(place_disc(volume, disc) for disc in found.discs)
+    findings = _classify(reader, volume, found, (placed, conditions))
+    reason = choice.reason if reader.classification else f"{choice.reason}; no image classifiers are set"
+    return StudyReading(choice.stack.images[0].series_uid, reason, found.levels_known, found.reason, placed, findings)
+
+
+def _classify(
+    reader: ImageReader, volume: Volume, found: DetectedDiscs, asked: tuple[tuple[Disc, ...], Collection[str]]
+) -> tuple[Finding, ...]:
+    placed, conditions = asked
+    part = reader.classification
+    if part is None:
+        return ()
+    encoded = encode_discs(part.encoder, volume, found.discs)
+    evidence = DiscEvidence(encoded, placed, found.levels_known, found.reason)
+    digest = hashlib.sha256(np.ascontiguousarray(volume.voxels).tobytes()).hexdigest()
+    return classify_discs(part.classifiers, evidence, conditions, _provenance(reader, part, digest))
+
+
+def _nothing_read(reader: ImageReader, conditions: Collection[str], reason: str) -> StudyReading:
+    findings: tuple[Finding, ...] = ()
+    if part := reader.classification:
+        provenance = _provenance(reader, part, hashlib.sha256(b"").hexdigest())
+        findings = abstain_from_all(part.classifiers, conditions, reason, provenance)
+    return StudyReading(None, reason, levels_known=False, levels_reason=reason, discs=(), findings=findings)
+
+
+def _provenance(reader: ImageReader, part: Classification, input_sha256: str) -> Provenance:
+    """Say what made a finding; the thresholds come with the classifiers, so both have their digest."""
+    name = f"{part.classifiers.name}@sha256:{part.sha256}"
+    return Provenance(
+        model=f"{part.encoder.name}+{reader.detector.name}",
+        adapter=name,
+        prompt=None,
+        definition_version=None,
+        calibration=name,
+        input_sha256=input_sha256,
+        software=reader.software,
+    )

@@ -1,0 +1,120 @@
+"""A stack's pixels as a volume that lies one way, with the way back to the images and the patient."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import dcmread
+from pydicom.pixels.processing import apply_rescale
+
+from pipeline.images.errors import UnreadablePixels
+from pipeline.images.headers import ImageHeader, Plane
+from pipeline.images.stacks import Stack
+
+Voxels = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ImagePoint:
+    """A place on an image as it was received: pixel indices, the first pixel's middle at (0, 0)."""
+
+    sop_instance_uid: str
+    row: float
+    column: float
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Voxels (slices, rows, columns): slices from the patient's right to the left, superior up, anterior left.
+
+    `spacing_mm` is between slices, rows and columns. `planes` and `instance_uids` are those of the images as received,
+    in the order of the slices; a row of the volume may be a column of the image.
+    """
+
+    voxels: Voxels
+    spacing_mm: tuple[float, float, float]
+    planes: tuple[Plane, ...]
+    instance_uids: tuple[str, ...]
+
+    def image_point(self, slice_index: int, row: float, column: float) -> ImagePoint:
+        """Map a place on a slice to the image it came from."""
+        image_row, image_column = _to_image(self.planes[slice_index], row, column)
+        return ImagePoint(self.instance_uids[slice_index], image_row, image_column)
+
+    def patient_mm(self, slice_index: float, row: float, column: float) -> tuple[float, float, float]:
+        """Map a voxel, also between slices, to patient coordinates in mm (PS3.3 C.7.6.2.1.1)."""
+        last = len(self.planes) - 1
+        low = int(np.clip(np.floor(slice_index), 0, last - 1))
+        share = slice_index - low
+        ends = [_patient_point(self.planes[i], *_to_image(self.planes[i], row, column)) for i in (low, low + 1)]
+        x, y, z = ends[0] * (1 - share) + ends[1] * share
+        return float(x), float(y), float(z)
+
+
+def load_volume(stack: Stack) -> Volume:
+    """Decode a stack's images into a volume; values go through the images' own rescale (PS3.3 C.11.1).
+
+    Raises:
+        UnreadablePixels: an image cannot be decoded, or its size is not the one its header gave.
+    """
+    planes = [image.plane for image in stack.images if image.plane is not None]
+    slices = [_lay(decode_image(image), plane) for image, plane in zip(stack.images, planes, strict=True)]
+    row, column = stack.plane.spacing
+    if _is_transposed(stack.plane):
+        row, column = column, row
+    spacing = (stack.spacing or 0.0, row, column)
+    return Volume(np.stack(slices), spacing, tuple(planes), tuple(image.instance_uid for image in stack.images))
+
+
+def decode_image(image: ImageHeader) -> Voxels:
+    """Decode one image's pixels, (rows, columns) as it was received, through its rescale; larger is brighter.
+
+    Raises:
+        UnreadablePixels: it cannot be decoded, or its size is not the one its header gave.
+    """
+    try:
+        ds = dcmread(image.path)
+        pixels = apply_rescale(ds.pixel_array, ds)
+    except (AttributeError, ValueError, RuntimeError, NotImplementedError, OSError, KeyError) as error:
+        raise UnreadablePixels(
+            f"image {image.label} cannot be decoded ({type(error).__name__}); send it again"
+        ) from error
+    if image.plane is None or pixels.shape != (image.plane.rows, image.plane.columns):
+        raise UnreadablePixels(f"image {image.label} does not have the size its header gives; send it again")
+    inverted = getattr(ds, "PhotometricInterpretation", "") == "MONOCHROME1"
+    values: Voxels = np.asarray(pixels, np.float32)
+    return values.max() - values if inverted else values
+
+
+def _is_transposed(plane: Plane) -> bool:
+    """Tell whether the image's rows run along the patient's axis, so that they become columns."""
+    return abs(plane.along_row[2]) > abs(plane.along_row[1])
+
+
+def _flips(plane: Plane) -> tuple[bool, bool]:
+    """Tell whether rows, then columns, must be turned round for superior up and anterior left."""
+    down, across = plane.along_column, plane.along_row
+    if _is_transposed(plane):
+        down, across = across, down
+    return down[2] > 0, across[1] < 0
+
+
+def _lay(pixels: Voxels, plane: Plane) -> Voxels:
+    laid = pixels.T if _is_transposed(plane) else pixels
+    rows, columns = _flips(plane)
+    return laid[:: -1 if rows else 1, :: -1 if columns else 1]
+
+
+def _to_image(plane: Plane, row: float, column: float) -> tuple[float, float]:
+    transposed = _is_transposed(plane)
+    rows, columns = (plane.columns, plane.rows) if transposed else (plane.rows, plane.columns)
+    flip_rows, flip_columns = _flips(plane)
+    row, column = (rows - 1 - row if flip_rows else row), (columns - 1 - column if flip_columns else column)
+    return (column, row) if transposed else (row, column)
+
+
+def _patient_point(plane: Plane, row: float, column: float) -> npt.NDArray[np.float64]:
+    across = np.array(plane.along_row) * plane.spacing[1] * column
+    down = np.array(plane.along_column) * plane.spacing[0] * row
+    point: npt.NDArray[np.float64] = np.array(plane.position) + across + down
+    return point

@@ -1,0 +1,136 @@
+"""Training of the embedded detector on drawn slices."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from pipeline.images.detector_network import HEATS, SHAPES, DetectorNetwork
+from pipeline.training.detector_state import load_state, save_state
+from pipeline.training.detector_targets import make_sample
+from pipeline.training.drawn_spines import draw_slice
+
+HELD_OUT_SEEDS = 10_000_000
+"""Seeds from here on are never trained on."""
+
+_HEAT_WEIGHTS = (1.0, 1.0, 0.6, 0.4, 0.6)
+_SURE_HEAT = 0.96
+_SAVE_EVERY = 100
+_WARM_UP = 40
+
+Batch = tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class DetectorTraining:
+    """What a training does: `steps` batches of `batch` slices whose seeds count up from `seed` times a million."""
+
+    steps: int = 2500
+    batch: int = 8
+    seed: int = 0
+    rate: float = 3e-3
+    workers: int = 1
+
+
+class _DrawnSlices(IterableDataset[Batch]):
+    """Samples by seed from `first` on, shared out among the workers."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        own, count = (worker.id, worker.num_workers) if worker else (0, 1)
+        seed = self._first + own
+        while True:
+            sample = make_sample(draw_slice(seed % HELD_OUT_SEEDS))
+            parts = (sample.image, sample.heats, sample.shapes, sample.taught, sample.regions)
+            yield tuple(torch.from_numpy(part) for part in parts)
+            seed += count
+
+
+def train_detector(
+    training: DetectorTraining, state_file: Path, progress: Callable[[int, float], None]
+) -> DetectorNetwork:
+    """Train the network, or go on from `state_file` where an earlier run of the same training stopped.
+
+    Args:
+        training: what to do.
+        state_file: safetensors; written every 100 steps and at the end, aside and then renamed.
+        progress: called after each step with its number and loss.
+
+    Returns:
+        The trained network, ready for use.
+
+    Source: penalty-reduced focal loss on heat maps as in Zhou et al. 2019, "Objects as Points", section 4.
+    """
+    torch.manual_seed(training.seed)
+    network = DetectorNetwork().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=1e-4)
+    done = load_state(state_file, network, optimiser)
+    slices = _DrawnSlices(training.seed * 1_000_000 + done * training.batch)
+    batches = DataLoader(
+        slices, training.batch, num_workers=training.workers, prefetch_factor=4 if training.workers else None
+    )
+    network.train()
+    for step, batch in enumerate(batches, done):
+        if step >= training.steps:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = _rate_at(training, step)
+        loss = _step(network, optimiser, batch)
+        progress(step + 1, loss)
+        if (step + 1) % _SAVE_EVERY == 0 or step + 1 == training.steps:
+            save_state(state_file, network, optimiser, step + 1)
+    return network.eval()
+
+
+def _rate_at(training: DetectorTraining, step: int) -> float:
+    """Cosine decay after a warm-up."""
+    decay = 0.5 * (1 + float(np.cos(np.pi * step / training.steps))) + 0.005
+    return training.rate * min(1.0, (step + 1) / _WARM_UP) * decay
+
+
+def _step(network: DetectorNetwork, optimiser: torch.optim.Optimizer, batch: Batch) -> float:
+    image, heats, shapes, taught, regions = batch
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = network(image.contiguous(memory_format=torch.channels_last))
+    loss = detector_loss(logits.float(), (heats, shapes, taught, regions))
+    optimiser.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+    optimiser.step()
+    return float(loss.detach())
+
+
+def detector_loss(logits: torch.Tensor, targets: Batch) -> torch.Tensor:
+    """Sum of the losses of heat maps (focal), shapes (absolute difference) and regions (cross entropy and Dice).
+
+    Args:
+        logits: (n, 12, rows, columns), as the network gives them.
+        targets: heats, shapes, where shapes are taught, and regions, as `Sample` holds them, in batches.
+    """
+    heats, shapes, taught, regions = targets
+    first, last = len(HEATS), len(HEATS) + len(SHAPES)
+    heat = (_focal(logits[:, :first], heats) * torch.tensor(_HEAT_WEIGHTS)).sum()
+    mask = taught[:, None]
+    shape = ((logits[:, first:last] - shapes).abs() * mask).sum() / (mask.sum() * len(SHAPES) + 1)
+    region_logits = logits[:, last:]
+    overlap = torch.sigmoid(region_logits)
+    both, either = (overlap * regions).sum((0, 2, 3)), overlap.sum((0, 2, 3)) + regions.sum((0, 2, 3))
+    dice = 1 - ((2 * both + 1) / (either + 1)).mean()
+    return heat + shape + functional.binary_cross_entropy_with_logits(region_logits, regions) + dice
+
+
+def _focal(logits: torch.Tensor, heats: torch.Tensor) -> torch.Tensor:
+    """Focal loss of each heat map, (maps,), per spot shown."""
+    logits = logits.clamp(-12, 12)
+    probability = torch.sigmoid(logits)
+    sure = (heats > _SURE_HEAT).float()
+    hit = functional.logsigmoid(logits) * (1 - probability) ** 2 * sure
+    clear = functional.logsigmoid(-logits) * probability**2 * (1 - heats) ** 4 * (1 - sure)
+    return -(hit + clear).sum((0, 2, 3)) / sure.sum((0, 2, 3)).clamp(min=4.0)
