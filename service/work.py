@@ -51,6 +51,7 @@ class Workshop:
     settings: Settings
     labels: Batcher[LabelledText, ReportLabels | UnlabelledReport]
     images: ImageReader
+    conditions: tuple[str, ...]
     documents: DocumentWriter
     log: FilteringBoundLogger
 
@@ -104,7 +105,7 @@ def read_images(workshop: Workshop, study_id: int, work_id: str) -> None:
             .where(col(Series.modality).not_in(NOT_IMAGES))
             .order_by(col(Instance.id))
         ).all()
-    result = read_study(workshop.images, [workshop.store.path(file) for file in files])
+    result = read_study(workshop.images, [workshop.store.path(file) for file in files], workshop.conditions)
     with writing(workshop.engine) as session:
         current = session.get_one(Study, study_id)
         record_findings(session, Subject(study_id=study_id), result.findings, work=work_id, now=utc_now())

@@ -25,7 +25,15 @@ console = Console()
 
 def main() -> None:
     """Run the command line: 0 for done, 1 for work that failed, 2 for wrong use."""
-    from service.cli import cohorts, demo, images, inspect, reports, serve  # noqa: F401  # they add their commands
+    from service.cli import (  # noqa: F401  # they add their commands
+        cohorts,
+        demo,
+        images,
+        inspect,
+        reports,
+        serve,
+        training,
+    )
 
     try:
         app()

@@ -33,6 +33,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) ->
         settings=settings,
         labels=batch_labels(labeller, conditions),
         images=load_image_reader(settings.images.classifiers, SOFTWARE),
+        conditions=tuple(condition.name for condition in conditions),
         documents=DocumentWriter(engine, store, settings, installation),
         log=log,
     )
