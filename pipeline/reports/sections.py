@@ -148,7 +148,10 @@ def _split_at_examinations(text: str, part: _Part) -> list[_Part]:
 
 
 def _find_unheaded_findings(text: str, parts: list[_Part]) -> list[_Part]:
-    """Take as findings what stands without a heading of its own after a title or a line of history or technique."""
+    """Take as findings what stands without a heading of its own behind a title, history, technique or comparison.
+
+    The section keeps its first paragraph, line or sentence: findings lost with a history are worse than history kept.
+    """
     if parts and parts[0].section == "title":
         title_end = _title_end(text, parts[0])
         if text[title_end : parts[0].end].strip():
@@ -158,13 +161,14 @@ def _find_unheaded_findings(text: str, parts: list[_Part]) -> list[_Part]:
     if not before:
         return parts
     last = parts[before[-1]]
-    paragraph = re.match(r"(?s)\s*\S.*?\n[ \t]*\n", text[last.body : last.end])
-    cut = paragraph or re.match(r"\s*\S[^\n]*\n", text[last.body : last.end])
-    if cut is None or not text[last.body + cut.end() : last.end].strip():
-        return parts
-    middle = last.body + cut.end()
-    split = [last._replace(end=middle), _Part("findings", middle, middle, last.end)]
-    return [*parts[: before[-1]], *split, *parts[before[-1] + 1 :]]
+    body = text[last.body : last.end]
+    for own_words in (r"\s*\S(?s:.*?)\n[ \t]*\n", r"\s*\S[^\n]*\n", r"\s*\S[^\n]*?\.\s+(?=[A-Z])"):
+        cut = re.match(own_words, body)
+        if cut and body[cut.end() :].strip():
+            middle = last.body + cut.end()
+            split = [last._replace(end=middle), _Part("findings", middle, middle, last.end)]
+            return [*parts[: before[-1]], *split, *parts[before[-1] + 1 :]]
+    return parts
 
 
 def _title_end(text: str, part: _Part) -> int:

@@ -1,4 +1,4 @@
-"""Reports split into sections; the layouts of `shared/samples/report-layouts.md` are tried where that folder is there."""
+"""Reports split into sections; the layouts of `shared/samples/report-layouts.md` are tried where it is there."""
 
 import json
 import re
@@ -58,6 +58,11 @@ def test_a_layout_is_split_as_expected(text: str, expected: dict[str, str]) -> N
             "EXAM: MR LUMBAR SPINE\nHISTORY: sciatica\nL4-5: small bulge.\nIMPRESSION: small bulge.",
             Sections("MR LUMBAR SPINE", history="sciatica", findings="L4-5: small bulge.", conclusion="small bulge."),
             id="findings without a heading after a line of history",
+        ),
+        pytest.param(
+            "Reason: chronic pain. L4-5: dry disc. Summary: dry disc.",
+            Sections(history="chronic pain.", findings="L4-5: dry disc.", conclusion="dry disc."),
+            id="findings without a heading after a sentence of history",
         ),
         pytest.param(
             "FINDINGS The cord is free.\nOPINION Nothing to treat.",
