@@ -12,8 +12,8 @@ STENOSIS_TASK = (
     "Tell the truth and answer as precisely as possible.\nReport: Disc {bulge} at L4-5."
 )
 STENOSIS_DEFINITION = (
-    "Stenosis is any narrowing or compression of the spinal canal or nerves, including disc protrusions, impingement of "
-    "nerve roots, or compromise of recesses."
+    "Stenosis is any narrowing or compression of the spinal canal or nerves, including disc protrusions, impingement "
+    "of nerve roots, or compromise of recesses."
 )
 
 

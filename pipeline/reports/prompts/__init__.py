@@ -58,5 +58,5 @@ class Prompt(BaseModel):
 @cache
 def load_prompt(name: PromptName) -> Prompt:
     """Read the prompt of that name in the version that is in use."""
-    path = Path(__file__).parent / "prompts" / _FILES[name]
+    path = Path(__file__).parent / _FILES[name]
     return Prompt.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
