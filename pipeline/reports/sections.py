@@ -182,7 +182,7 @@ def _title_end(text: str, part: _Part) -> int:
 
 
 def _names_examination(line: str) -> bool:
-    words = re.findall(r"[a-z]+", line.lower())
+    words = re.findall(r"[a-z]+", re.sub(r"\(.*?\)", "", line.lower()))
     headings = _headings()
     return (
         len(words) > 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 import transformers
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
 
 from pipeline.reports.engines.batching import batches_by_length
 from pipeline.reports.engines.chat_tokens import ChatTokenizer
@@ -35,8 +35,8 @@ class HuggingFaceEngine:
                 read as a pair of logits.
         """
         transformers.utils.logging.disable_progress_bar()
-        device, dtype = _device_and_dtype()
         try:
+            device, dtype = _device_and_dtype(folder)
             self._tokens = ChatTokenizer(folder)
             self._model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=dtype, local_files_only=True, use_safetensors=True
@@ -124,10 +124,12 @@ def _context_length(model: PreTrainedModel, folder: Path) -> int:
     return length
 
 
-def _device_and_dtype() -> tuple[torch.device, torch.dtype]:
-    """Choose a GPU if there is one, and bfloat16 where the hardware multiplies it itself."""
+def _device_and_dtype(folder: Path) -> tuple[torch.device, torch.dtype]:
+    """Choose a GPU if there is one, and bfloat16 for 16-bit weights where the hardware multiplies it itself."""
     if torch.cuda.is_available():
-        return torch.device("cuda"), torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    abilities = torch.cpu.get_capabilities()
-    quick = abilities.get("avx512_bf16") or abilities.get("amx_bf16")
-    return torch.device("cpu"), torch.bfloat16 if quick else torch.float32
+        device, quick = torch.device("cuda"), torch.cuda.is_bf16_supported()
+    else:
+        abilities = torch.cpu.get_capabilities()
+        device, quick = torch.device("cpu"), bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
+    stored = AutoConfig.from_pretrained(folder, local_files_only=True).dtype
+    return device, torch.bfloat16 if quick and stored in {torch.bfloat16, torch.float16} else torch.float32
