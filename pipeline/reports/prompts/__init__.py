@@ -1,0 +1,62 @@
+"""The questions that a language model is asked, from versioned files."""
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from config.conditions import Condition
+from pipeline.reports.engines.protocol import AnswerPrompt, Message
+
+PromptName = Literal["direct", "summary"]
+
+_FILES = {"direct": "direct-1.yaml", "summary": "summary-1.yaml"}
+"""The version of each prompt in use; older files stay, so that an old label can be made again."""
+
+
+class Prompt(BaseModel):
+    """A way of asking. Placeholders are {condition}, {report}, {definition} and {at_level}.
+
+    `summary_request` is None where the report is asked directly. `opening` begins the model's answer.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    system: str
+    question: str
+    opening: str
+    summary_request: str | None = None
+
+    def summary_chat(self, condition: Condition, report: str) -> tuple[Message, ...]:
+        """Ask for a summary of the report; one summary serves all levels of the condition."""
+        if self.summary_request is None:
+            raise ValueError(f"the prompt {self.id} asks for no summary")
+        return (
+            self._task(condition, report),
+            Message("user", self.summary_request.format(condition=condition.asked_as)),
+        )
+
+    def answer_prompt(
+        self, condition: Condition, level: str | None, report: str, summary: str | None = None
+    ) -> AnswerPrompt:
+        """Ask for yes or no about the whole report, or about one level; after the summary where the prompt has one."""
+        question = self.question.format(
+            definition=condition.definition, condition=condition.asked_as, at_level=f" at {level}" if level else ""
+        )
+        before = (self._task(condition, report),)
+        if summary is not None:
+            before = (*self.summary_chat(condition, report), Message("assistant", summary))
+        return AnswerPrompt((*before, Message("user", question)), self.opening)
+
+    def _task(self, condition: Condition, report: str) -> Message:
+        return Message("system", self.system.format(condition=condition.asked_as, report=report))
+
+
+@cache
+def load_prompt(name: PromptName) -> Prompt:
+    """Read the prompt of that name in the version that is in use."""
+    path = Path(__file__).parent / _FILES[name]
+    return Prompt.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))

@@ -1,0 +1,73 @@
+"""The exact messages that a model is sent."""
+
+import pytest
+
+from config.conditions import load_conditions
+from pipeline.reports.prompts import load_prompt
+
+CAUDA_EQUINA = next(condition for condition in load_conditions() if condition.name == "cauda equina compression")
+STENOSIS = next(condition for condition in load_conditions() if condition.name == "stenosis")
+STENOSIS_TASK = (
+    "You are a radiologist. Your job is to diagnose stenosis using a medical report. "
+    "Tell the truth and answer as precisely as possible.\nReport: Disc {bulge} at L4-5."
+)
+STENOSIS_DEFINITION = (
+    "Stenosis is any narrowing or compression of the spinal canal or nerves, including disc protrusions, impingement "
+    "of nerve roots, or compromise of recesses."
+)
+
+
+def test_direct_query_is_worded_as_validated() -> None:
+    prompt = load_prompt("direct")
+
+    asked = prompt.answer_prompt(STENOSIS, None, "Disc {bulge} at L4-5.")
+
+    assert prompt.id == "direct/1"
+    assert asked.chat == (
+        ("system", STENOSIS_TASK),
+        (
+            "user",
+            f"{STENOSIS_DEFINITION} Based on the report, does the patient have stenosis? "
+            "Answer 'yes' for yes, 'no' for no. Only output one token after 'ANSWER: '",
+        ),
+    )
+    assert asked.opening == "ANSWER: "
+
+
+def test_summary_query_is_worded_as_validated() -> None:
+    prompt = load_prompt("summary")
+
+    asked = prompt.answer_prompt(STENOSIS, "L4-L5", "Disc {bulge} at L4-5.", summary="A bulge.")
+
+    assert prompt.id == "summary/1"
+    assert asked.chat == (
+        ("system", STENOSIS_TASK),
+        ("user", "Can you write a summary for the report with the goal of diagnosing stenosis?"),
+        ("assistant", "A bulge."),
+        (
+            "user",
+            f"{STENOSIS_DEFINITION} Based on the summary, does the patient have stenosis at L4-L5? "
+            "Answer 'yes' for yes, 'no' for no. Only output one token after 'ANSWER: '",
+        ),
+    )
+    assert asked.opening == "ANSWER: "
+
+
+def test_the_level_stands_in_the_question_only_so_that_one_summary_serves_all_levels() -> None:
+    prompt = load_prompt("summary")
+
+    whole, level = (prompt.answer_prompt(STENOSIS, level, "Text.", "Summary.") for level in (None, "L3-L4"))
+
+    assert whole.chat[:3] == level.chat[:3] == (*prompt.summary_chat(STENOSIS, "Text."), ("assistant", "Summary."))
+
+
+def test_a_condition_is_asked_by_its_prompt_name() -> None:
+    asked = load_prompt("direct").answer_prompt(CAUDA_EQUINA, None, "Text.")
+
+    assert "diagnose cauda equina using" in asked.chat[0].content
+    assert "have cauda equina?" in asked.chat[1].content
+
+
+def test_direct_query_has_no_summary_to_ask_for() -> None:
+    with pytest.raises(ValueError, match="direct/1"):
+        load_prompt("direct").summary_chat(STENOSIS, "Text.")
