@@ -32,7 +32,8 @@ CLASSIFIERS = ClassifierSet(
 
 def evidence(scores: dict[str, float | None], *, known: bool = True) -> DiscEvidence:
     """Discs whose first feature is the score; None is a disc that could not be encoded."""
-    encoded, placed = [], []
+    encoded: list[EncodedDisc] = []
+    placed: list[Disc] = []
     for level, score in scores.items():
         name = level if known else None
         located = LocatedDisc(name, (5.0, 10.0, 10.0), 0.0, 30.0, 0.9)

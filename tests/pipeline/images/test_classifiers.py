@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -52,12 +53,34 @@ def test_a_set_of_another_encoder_is_refused(tmp_path: Path) -> None:
         load_classifiers("invented", ENCODER, tmp_path)
 
 
+class Trap:
+    """An object whose unpickling makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.path), "w")
+
+
 def test_a_set_of_pickled_arrays_is_never_loaded(tmp_path: Path) -> None:
     save_classifiers(ClassifierSet("invented", CLASSIFIERS.standing, ENCODER, CLASSIFIERS.classifiers), tmp_path, {})
-    np.savez(tmp_path / "invented.npz", **{f"0/{name}": np.array([{}]) for name in ("mean", "scale", "coefficients")})
+    path = tmp_path / "invented.npz"
+    np.savez(
+        path,
+        **{
+            f"0/{name}": np.array([Trap(tmp_path / "sprung")], dtype=object)
+            for name in ("mean", "scale", "coefficients")
+        },
+    )  # type: ignore[arg-type]
+    card = json.loads(path.with_suffix(".json").read_text())
+    card["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    path.with_suffix(".json").write_text(json.dumps(card))
 
     with pytest.raises(UnusableModel):
         load_classifiers("invented", ENCODER, tmp_path)
+
+    assert not (tmp_path / "sprung").exists()
 
 
 @given(log_odds=st.floats(-1e6, 1e6))

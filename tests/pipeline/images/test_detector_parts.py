@@ -45,7 +45,7 @@ def test_a_warm_spot_is_a_peak_at_its_place(row: float, column: float) -> None:
 
     assert peak.place == pytest.approx((row, column), abs=1.0)
     assert peak.anterior == pytest.approx((0.6, -0.8), abs=1e-3)
-    assert (peak.half_width, peak.lateral) == (pytest.approx(17), 4.4)
+    assert [peak.half_width, peak.lateral] == pytest.approx([17, 4.4])
 
 
 def test_peaks_of_one_disc_on_neighbouring_slices_are_one_candidate() -> None:

@@ -51,6 +51,7 @@ def test_the_ball_lies_left_anterior_and_superior(tmp_path: Path) -> None:
         left, row, column = np.argwhere(volume.voxels == 1500).mean(axis=0)
 
         assert left > len(volume.voxels) / 2
+        assert (row < ROWS / 2, column < COLUMNS / 2) == (True, True)
         assert volume.patient_mm(left, row, column) == pytest.approx((13, -55, 80), abs=6)
 
 
