@@ -19,7 +19,7 @@ _KEYWORDS = (
     "ContentTime", "SeriesDate", "SeriesTime", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
     "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated", "PixelData",
 )  # fmt: skip
-_DEFER_BYTES = 1024
+_DEFER_BYTES = 256  # more than any other element that is read holds
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_DATA = 0x7FE00010
 

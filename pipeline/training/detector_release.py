@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,48 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from pipeline.images.detector import Detector
+from pipeline.images.detector import Detector, EmbeddedDetector
 from pipeline.images.detector_network import DetectorNetwork
 from pipeline.images.volume import Volume
+from pipeline.training.detector import HELD_OUT_SEEDS, DetectorTraining, train_detector
 from pipeline.training.drawn_spines import REGIONS, SLICE_SPACING, DrawnVolume, draw_volume
 
+MEASURED = 60
+"""Drawn volumes that figures are counted on."""
 _FOUND_MM = 6.0  # a disc found within this of a drawn one in plane is that one
+
+
+def release_detector(
+    training: DetectorTraining, folders: tuple[Path, Path], progress: Callable[[int, float], None]
+) -> dict[str, dict[str, int]]:
+    """Train the detector, measure it on drawn volumes that it never saw, and write its weights and card.
+
+    Args:
+        training: what to do.
+        folders: where weights and card go, and where the state of an interrupted training is kept.
+        progress: called after each step with its number and loss.
+
+    Returns:
+        The figures by region, as `measure_detector` gives them.
+    """
+    target, kept = folders
+    kept.mkdir(parents=True, exist_ok=True)
+    network = train_detector(training, kept / "detector-training.safetensors", progress)
+    digest = write_detector(network, target, {})
+    figures = measure_detector(EmbeddedDetector(network, digest), range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + MEASURED))
+    write_detector(network, target, make_card(training, figures))
+    return figures
+
+
+def make_card(training: DetectorTraining, figures: dict[str, dict[str, int]]) -> dict[str, Any]:
+    """Say what a detector was trained on, how, and what it reached."""
+    return {
+        "data": "drawn slices only, by seed; no patient's images",
+        "command": f"spinelabel train detector --steps {training.steps} --seed {training.seed}",
+        "training": asdict(training),
+        "measured_on": f"{MEASURED} drawn volumes, seeds from {HELD_OUT_SEEDS}, never trained on",
+        "figures": figures,
+    }
 
 
 def measure_detector(detector: Detector, seeds: Iterable[int]) -> dict[str, dict[str, int]]:

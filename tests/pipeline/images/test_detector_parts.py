@@ -1,0 +1,122 @@
+"""Peaks, chain and names on maps made by hand, without the network."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.images.detector_chain import chain_discs
+from pipeline.images.detector_levels import name_chain
+from pipeline.images.detector_network import GRID_MM, HALF_WIDTH_SCALE, HEATS, REGIONS, SHAPES
+from pipeline.images.detector_peaks import Candidate, find_peaks, join_peaks
+
+SIZE = (140, 100)
+
+
+def candidate(row: float, column: float = 100.0, **changes: float) -> Candidate:
+    disc = Candidate((row, column), 20.0, 0.9, (0.0, -1.0), 17.0, 0.0)
+    return replace(disc, **changes)  # type: ignore[arg-type]
+
+
+def lumbar(lowest: float = 0.9) -> list[Candidate]:
+    """Six discs 35 mm apart; the last looks like L5-S1."""
+    rows = [30.0 + 35.0 * i for i in range(6)]
+    return [candidate(row) for row in rows[:-1]] + [candidate(rows[-1], lowest=lowest)]
+
+
+def maps(**spots: tuple[float, float]) -> np.ndarray:
+    """One slice's maps with a warm spot (row, column in mm) in each heat map named; S1_ stands for nothing."""
+    layers = np.zeros((1, len(HEATS) + len(SHAPES) + len(REGIONS), *SIZE), np.float32)
+    grid = np.mgrid[: SIZE[0], : SIZE[1]] * GRID_MM + 0.5
+    for name, (row, column) in spots.items():
+        heat = np.exp(-((grid[0] - row) ** 2 + (grid[1] - column) ** 2) / 20)
+        layers[0, HEATS.index(name)] = np.maximum(layers[0, HEATS.index(name)], heat)
+    return layers
+
+
+@given(row=st.floats(30, 240), column=st.floats(30, 160))
+def test_a_warm_spot_is_a_peak_at_its_place(row: float, column: float) -> None:
+    layers = maps(disc=(row, column))
+    layers[0, len(HEATS) : len(HEATS) + len(SHAPES)] = np.array([-0.8, 0.6, 17 / HALF_WIDTH_SCALE])[:, None, None]
+
+    (peak,) = find_peaks(layers, [4.4])
+
+    assert peak.place == pytest.approx((row, column), abs=1.0)
+    assert peak.anterior == pytest.approx((0.6, -0.8), abs=1e-3)
+    assert [peak.half_width, peak.lateral] == pytest.approx([17, 4.4])
+
+
+def test_peaks_of_one_disc_on_neighbouring_slices_are_one_candidate() -> None:
+    layers = np.concatenate([maps(disc=(100.0, 80.0)), maps(disc=(101.0, 81.0)), maps(disc=(150.0, 80.0))])
+
+    found = join_peaks(find_peaks(layers, [0.0, 4.4, 8.8]), 3)
+
+    assert [round(item.place[0]) for item in found] == [100, 150]
+
+
+@given(order=st.permutations(range(6)))
+def test_candidates_in_any_order_give_the_chain_from_head_to_foot(order: list[int]) -> None:
+    discs = lumbar()
+
+    assert chain_discs([discs[i] for i in order]) == tuple(discs)
+
+
+def test_a_spot_beside_the_spine_is_not_in_the_chain() -> None:
+    stray = candidate(130.0, 185.0, heat=0.4)
+
+    assert stray not in chain_discs([*lumbar(), stray])
+
+
+def test_a_disc_passed_over_is_put_in_without_heat() -> None:
+    discs = lumbar()
+
+    chain = chain_discs(discs[:3] + discs[4:])
+
+    assert [round(disc.place[0]) for disc in chain] == [30, 65, 100, 135, 170, 205]
+    assert [disc.heat for disc in chain].index(0.0) == 3
+
+
+def test_levels_are_counted_up_from_the_sacrum() -> None:
+    named = name_chain(lumbar(), maps(S1=(225.0, 100.0)))
+
+    assert named.known
+    assert named.levels == ("T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+
+
+def test_a_disc_below_the_sacrums_first_body_has_no_place_among_the_discs() -> None:
+    named = name_chain([*lumbar(), candidate(232.0)], maps(S1=(220.0, 100.0)))
+
+    assert named.levels[-1] == "L5-S1"
+    assert named.discs[-1].place[0] == 205
+
+
+@pytest.mark.parametrize(
+    ("chain", "spots", "reason"),
+    [
+        pytest.param([], {}, "no discs were found", id="an empty picture"),
+        pytest.param(lumbar(lowest=0.2), {}, "the sacrum is not in view", id="no sacrum"),
+        pytest.param(lumbar(), {}, "the body of S1 is not seen", id="no body of S1 below"),
+        pytest.param(
+            [replace(disc, place=(disc.place[0] + 55, 100.0)) for disc in lumbar()],
+            {"S1": (275.0, 100.0)},
+            "too little is in view",
+            id="the picture ends below the last disc",
+        ),
+        pytest.param(
+            lumbar(lowest=0.2), {"C2": (12.0, 100.0)}, "counting down from it is not validated", id="C2 alone"
+        ),
+        pytest.param(
+            lumbar(), {"S1": (225.0, 100.0), "C2": (12.0, 100.0)}, "sacrum and C2 disagree", id="anchors that disagree"
+        ),
+    ],
+)
+def test_without_a_sure_anchor_levels_are_unknown_and_the_reason_is_said(
+    chain: list[Candidate], spots: dict[str, tuple[float, float]], reason: str
+) -> None:
+    named = name_chain(chain, maps(**spots))
+
+    assert not named.known
+    assert set(named.levels) <= {None}
+    assert reason in named.reason
