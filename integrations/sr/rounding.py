@@ -10,8 +10,8 @@ def written_numbers(probability: float, threshold: float, *, answer: bool) -> tu
     round, both get as many significant digits as it takes.
     """
     shown = round(probability, _DECIMALS), round(threshold, _DECIMALS)
-    for digits in range(_DECIMALS, 17):
+    for digits in range(_DECIMALS, 18):
         if (shown[0] >= shown[1]) == answer:
             return shown
         shown = float(f"{probability:.{digits}g}"), float(f"{threshold:.{digits}g}")
-    return probability, threshold
+    return shown  # seventeen digits, which are exact

@@ -174,6 +174,13 @@ def test_the_report_is_named_by_its_message_and_its_order_is_complete() -> None:
     assert request.FillerOrderNumberImagingServiceRequest == "F-17"
 
 
+@pytest.mark.parametrize(("of_report", "named"), [("ACC-18", "ACC-18"), ("", "ACC-17")])
+def test_an_order_has_the_accession_number_of_its_report_else_of_the_study(of_report: str, named: str) -> None:
+    (request,) = written(report=replace(REPORT, accession_number=of_report)).ReferencedRequestSequence
+
+    assert request.AccessionNumber == named
+
+
 def test_without_a_report_no_order_is_named() -> None:
     document = written(report=None)
 
@@ -210,6 +217,13 @@ def test_the_study_s_own_procedure_is_reported() -> None:
     assert _procedure_of(written()) == "241645008"
 
 
+def test_a_procedure_that_is_not_coded_in_full_is_not_reported() -> None:
+    procedure = Dataset()
+    procedure.CodeMeaning = "MR LWS"
+
+    assert _procedure_of(written(study=mr_study(ProcedureCodeSequence=[procedure]))) == "241645008"
+
+
 def _procedure_of(document: Dataset) -> str:
     (value,) = (
         item.ConceptCodeSequence[0].CodeValue
@@ -219,13 +233,14 @@ def _procedure_of(document: Dataset) -> str:
     return str(value)
 
 
-def test_times_are_those_passed_in_told_in_the_study_s_zone() -> None:
+@pytest.mark.parametrize(("offset", "date", "time"), [("+0130", "20240312", "010000"), ("-0330", "20240311", "200000")])
+def test_times_are_those_passed_in_told_in_the_study_s_zone(offset: str, date: str, time: str) -> None:
     moment = replace(INSTANCE, written_at=datetime(2024, 3, 11, 23, 30, tzinfo=UTC))
-    document = written(study=mr_study(TimezoneOffsetFromUTC="+0130"), instance=moment)
+    document = written(study=mr_study(TimezoneOffsetFromUTC=offset), instance=moment)
 
-    assert document.TimezoneOffsetFromUTC == "+0130"
-    assert (str(document.ContentDate), str(document.ContentTime)) == ("20240312", "010000")
-    assert (str(document.InstanceCreationDate), str(document.InstanceCreationTime)) == ("20240312", "010000")
+    assert document.TimezoneOffsetFromUTC == offset
+    assert (str(document.ContentDate), str(document.ContentTime)) == (date, time)
+    assert (str(document.InstanceCreationDate), str(document.InstanceCreationTime)) == (date, time)
 
 
 @pytest.mark.parametrize(

@@ -56,22 +56,25 @@ def test_a_name_is_read_whole(image: Dataset, fallback: str, name: str) -> None:
     assert str(header.PatientName) == name
 
 
-def test_text_damaged_before_it_came_leaves_no_replacement_character() -> None:
+@pytest.mark.parametrize("decoded_by_others", [False, True])
+def test_text_damaged_before_it_came_leaves_no_replacement_character(decoded_by_others: bool) -> None:
     image = as_received(mr_image(1, SpecificCharacterSet="ISO_IR 192", PatientName="M\ufffdller^J"))
+    if decoded_by_others:
+        assert "\ufffd" in str(image.PatientName)
 
     assert str(patient_and_study(image, "ISO_IR 100").PatientName) == "Mller^J"
 
 
 def test_text_inside_sequences_is_read_in_its_character_set() -> None:
     procedure = Dataset()
-    procedure.CodeValue, procedure.CodingSchemeDesignator, procedure.CodeMeaning = "17", "99SITE", "Wirbelsäule"
+    procedure.CodeValue, procedure.CodingSchemeDesignator, procedure.CodeMeaning = "17", "99SITE", "Позвоночник"
     procedure.add_new(0x00090010, "LO", "MAKER")
     procedure.add_new(0x00091001, "LO", "private")
     procedure.PatientWeight = 70
-    image = as_received(mr_image(1, ProcedureCodeSequence=[procedure]))
+    image = as_received(mr_image(1, SpecificCharacterSet="ISO_IR 144", ProcedureCodeSequence=[procedure]))
     (item,) = patient_and_study(image, "ISO_IR 100").ProcedureCodeSequence
 
-    assert item.CodeMeaning == "Wirbelsäule"
+    assert item.CodeMeaning == "Позвоночник"
     assert len(item) == 3
 
 
