@@ -14,7 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.endpoints import withdraw_endpoints
-from service.store.database import upgrade_database
+from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
 
 STOP_SECONDS = 10

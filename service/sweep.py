@@ -12,14 +12,14 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
-from service.completion import Due, StudyProgress, document_due, is_complete
+from service.completion import Due, document_due, is_complete
+from service.progress import study_progress
 from service.store.database import reading, writing
 from service.store.tables import (
     Delivery,
     DeliveryState,
     Instance,
     ObjectState,
-    Pairing,
     Report,
     Series,
     Study,
@@ -122,18 +122,6 @@ def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now:
                     )
                     .values(document=WorkState.QUEUED)
                 )
-
-
-def study_progress(session: Session, study: Study) -> StudyProgress:
-    """Give how far a study has come, as the rules of completion need it."""
-    reports = session.exec(
-        select(Report.labels, Report.received)
-        .join(Pairing)
-        .where(Pairing.study_id == study.id, col(Report.superseded_by).is_(None))
-    ).all()
-    return StudyProgress(
-        study.images, study.last_image, [(WorkState(state), at) for state, at in reports], study.review_reason
-    )
 
 
 def ask_for_deliveries(engine: Engine, enqueue: Enqueue, now: datetime) -> None:

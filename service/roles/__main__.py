@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 import threading
@@ -37,7 +38,8 @@ def main() -> int:
 
 def _stop_with_supervisor(stop: threading.Event) -> None:
     """Stop when the supervisor is gone, however it ended: its end of our standard input closes with it."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     stop.set()
 
 

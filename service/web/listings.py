@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from config.settings import Settings
 from service.completion import NotYet, document_due
+from service.progress import study_progress
 from service.store.tables import (
     Delivery,
     DeliveryState,
@@ -25,7 +26,6 @@ from service.store.tables import (
     Study,
     WorkState,
 )
-from service.sweep import study_progress
 
 NEWEST = 200
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from service.store.database import open_database, upgrade_database
+from service.store.database import open_database
+from service.store.upgrade import upgrade_database
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel, select
 
 from service.errors import NewerSchema
-from service.store.database import open_database, reading, upgrade_database, writing
+from service.store.database import open_database, reading, writing
 from service.store.tables import Patient
+from service.store.upgrade import upgrade_database
 
 WRITER = """
 import sys

@@ -1,0 +1,131 @@
+"""The daemon as a process: its roles start, are started again, and stop."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from service.endpoints import endpoint
+from tests.waiting import wait_until
+
+Serve = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    started = []
+
+    def start(*options: str, **settings: object) -> subprocess.Popen[bytes]:
+        config = tmp_path / "site.yaml"
+        free = {"port": 0}
+        config.write_text(
+            yaml.safe_dump({"data": str(tmp_path / "data"), "dicom": free, "hl7": free, "web": free, **settings})
+        )
+        log = (tmp_path / "log").open("ab")
+        command = [sys.executable, "-m", "service.cli", "serve", "--config", str(config), *options]
+        started.append(subprocess.Popen(command, stderr=log))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(30)
+
+
+def listens(data: Path, role: str) -> Callable[[], bool]:
+    return lambda: endpoint(data, role) is not None
+
+
+def pid_of(data: Path, role: str) -> int:
+    return int(json.loads((data / "run" / f"{role}.json").read_text())["pid"])
+
+
+def test_each_role_is_a_process_without_the_models_that_only_work_needs(serve: Serve, tmp_path: Path) -> None:
+    serve("--only", "receive,listen,web,clock")
+    data = tmp_path / "data"
+    for role in ("receive", "listen", "web"):
+        wait_until(listens(data, role), f"{role} to listen", 60)
+
+    pids = {pid_of(data, role) for role in ("receive", "listen", "web")}
+
+    assert len(pids) == 3
+    loaded = [Path(f"/proc/{pid}/maps").read_text() for pid in pids]
+    assert not any("libtorch" in maps for maps in loaded)
+    assert all(psutil.Process(pid).memory_info().rss < 100 * 2**20 for pid in pids)
+
+
+def test_a_role_that_dies_is_started_again(serve: Serve, tmp_path: Path) -> None:
+    serve("--only", "listen")
+    data = tmp_path / "data"
+    wait_until(listens(data, "listen"), "the listener", 60)
+    first = pid_of(data, "listen")
+
+    os.kill(first, signal.SIGKILL)
+
+    wait_until(lambda: pid_of(data, "listen") != first, "another listener", 60)
+
+
+def test_the_roles_end_with_their_supervisor_even_when_it_is_killed(serve: Serve, tmp_path: Path) -> None:
+    supervisor = serve("--only", "listen")
+    data = tmp_path / "data"
+    wait_until(listens(data, "listen"), "the listener", 60)
+    listener = pid_of(data, "listen")
+
+    supervisor.kill()
+
+    wait_until(lambda: not psutil.pid_exists(listener), "the listener to end", 30)
+
+
+def test_a_stop_is_graceful_and_quick(serve: Serve, tmp_path: Path) -> None:
+    process = serve("--only", "receive,listen,web,clock")
+    for role in ("receive", "listen", "web"):
+        wait_until(listens(tmp_path / "data", role), f"{role} to listen", 60)
+
+    process.terminate()
+
+    assert process.wait(15) == 0
+    log = (tmp_path / "log").read_text()
+    assert "role killed" not in log
+    assert "Traceback" not in log
+    assert "Fatal" not in log
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        pytest.param({"dicm": {}}, "dicm is no known key; the nearest is `dicom`", id="a misspelt section"),
+        pytest.param({"dicom": {"host": "0.0.0.0"}}, "dicom.calling", id="open to all"),  # noqa: S104
+        pytest.param({"destinations": [{"peer": "pacs"}]}, "names the peer pacs", id="an unknown peer"),
+    ],
+)
+def test_unusable_settings_stop_the_start_with_a_sentence(
+    serve: Serve, tmp_path: Path, settings: dict[str, object], sentence: str
+) -> None:
+    process = serve(**settings)
+
+    assert process.wait(60) == 1
+    log = (tmp_path / "log").read_text().replace("\n", " ")
+    assert sentence in log
+    assert "Traceback" not in log
+
+
+def test_a_port_in_use_is_said_and_the_other_roles_go_on(serve: Serve, tmp_path: Path) -> None:
+    serve("--only", "listen")
+    data = tmp_path / "data"
+    wait_until(listens(data, "listen"), "the listener", 60)
+    taken = endpoint(data, "listen")
+    other = tmp_path / "other"
+
+    serve("--only", "receive,web", data=str(other), dicom={"port": taken})
+
+    wait_until(listens(other, "web"), "the page", 60)
+    wait_until(
+        lambda: f"127.0.0.1:{taken}: Address already in use" in (tmp_path / "log").read_text(), "the sentence", 30
+    )
