@@ -7,7 +7,6 @@ from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.cohort_files import Cohort, load_cohorts
-from service.exports import export_cohort
 from service.store.tables import utc_now
 
 
@@ -19,6 +18,8 @@ def schedule_exports(scheduler: BaseScheduler, engine: Engine, settings: Setting
     """
 
     def export(cohort: Cohort) -> None:
+        from service.exports import export_cohort  # tables take 20 MB, which an idle clock need not hold
+
         try:
             run = export_cohort(engine, settings.data, cohort, utc_now())
             log.info("cohort exported", cohort=cohort.name, rows=run.rows)

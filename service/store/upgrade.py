@@ -1,4 +1,4 @@
-"""Making the database, or bringing it to this release's schema. Apart from `database`, since only the start needs it."""
+"""Making the database, or bringing it to this release's schema; only the start needs this."""
 
 from pathlib import Path
 

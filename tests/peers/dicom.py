@@ -35,6 +35,15 @@ class Orthanc:
         """Give Orthanc's own identifiers of what it stores."""
         return list(self.request("/instances"))
 
+    def find(self, query: dict[str, object]) -> list[str]:
+        """Give Orthanc's own identifiers of what matches a query of `/tools/find`."""
+        return list(self.request("/tools/find", json.dumps(query).encode()))
+
+    def file(self, instance: str) -> bytes:
+        """Give a stored instance as the file that Orthanc would send."""
+        with urllib.request.urlopen(f"{self.url}/instances/{instance}/file", timeout=30) as answer:  # noqa: S310
+            return bytes(answer.read())
+
     def send(self, instances: Sequence[str], ae_title: str, port: int) -> None:
         """Send stored instances to a peer on this machine."""
         self.request("/modalities/receiver", json.dumps([ae_title, "127.0.0.1", port]).encode(), "PUT")
