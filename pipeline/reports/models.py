@@ -70,7 +70,7 @@ def _packaged_weights() -> Path:
 
 def _convert(weights: Path, folder: Path) -> None:
     """Unpack the quantised weights to bfloat16 safetensors; the folder appears complete or not at all."""
-    logging.disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".converting-") as scratch:
         made = Path(scratch) / EMBEDDED_NAME

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import TemplateError
-from transformers import AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer
 
 from pipeline.reports.engines.protocol import Message
 from pipeline.reports.errors import UnusableModel
@@ -14,7 +15,7 @@ class ChatTokenizer:
     """A model's tokenizer, with the ids of the answer words and of the tokens that end a turn."""
 
     def __init__(self, folder: Path) -> None:
-        self._tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._control_tokens = [
             token.content for token in self._tokenizer.added_tokens_decoder.values() if token.special
         ]

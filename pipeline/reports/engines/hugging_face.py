@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
-import transformers
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, logging
 
 from pipeline.reports.engines.batching import batches_by_length
 from pipeline.reports.engines.chat_tokens import ChatTokenizer
@@ -34,18 +34,15 @@ class HuggingFaceEngine:
             UnusableModel: the folder holds no chat model with safetensors weights, or one whose answers cannot be
                 read as a pair of logits.
         """
-        transformers.utils.logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             device, dtype = _device_and_dtype(folder)
+            self._model = _load(folder, device, dtype)
             self._tokens = ChatTokenizer(folder)
-            self._model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, use_safetensors=True
-            )
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise UnusableModel(
                 f"{folder} is no chat model in Hugging Face layout with safetensors weights ({error})."
             ) from error
-        self._model.to(device).eval()
         self.name = name
         self.adapter: str | None = None
         self.summaries_fit_to_show = self._model.num_parameters() >= SHOWABLE_PARAMETERS
@@ -108,7 +105,12 @@ class HuggingFaceEngine:
             )
 
 
-def _answer_rows(model: PreTrainedModel, tokens: ChatTokenizer) -> tuple[torch.Tensor, torch.Tensor]:
+def _load(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
+    model: Any = AutoModelForCausalLM
+    return model.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True).to(device).eval()
+
+
+def _answer_rows(model: Any, tokens: ChatTokenizer) -> tuple[torch.Tensor, torch.Tensor]:
     """Give the output matrix's rows of "yes" and "no", (2, hidden), and their biases, in single precision."""
     head = model.get_output_embeddings()
     answers = [tokens.yes, tokens.no]
@@ -117,7 +119,7 @@ def _answer_rows(model: PreTrainedModel, tokens: ChatTokenizer) -> tuple[torch.T
     return weights, weights.new_zeros(2) if bias is None else bias[answers].detach().float()
 
 
-def _context_length(model: PreTrainedModel, folder: Path) -> int:
+def _context_length(model: Any, folder: Path) -> int:
     length = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if not isinstance(length, int):
         raise UnusableModel(f"{folder}/config.json states no max_position_embeddings. Add the model's context length.")

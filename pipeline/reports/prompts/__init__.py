@@ -46,7 +46,7 @@ class Prompt(BaseModel):
         question = self.question.format(
             definition=condition.definition, condition=condition.asked_as, at_level=f" at {level}" if level else ""
         )
-        before = (self._task(condition, report),)
+        before: tuple[Message, ...] = (self._task(condition, report),)
         if summary is not None:
             before = (*self.summary_chat(condition, report), Message("assistant", summary))
         return AnswerPrompt((*before, Message("user", question)), self.opening)

@@ -37,7 +37,7 @@ def byte_tokenizer(words: tuple[str, ...], template: str | None, *, adds_begin: 
         tokenizer.post_processor = processors.TemplateProcessing(
             single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
         )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, bos_token=CONTROL_TOKENS[0], eos_token=CONTROL_TOKENS[1], chat_template=template
     )
 

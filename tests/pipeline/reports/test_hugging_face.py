@@ -132,7 +132,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         HuggingFaceEngine(tmp_path, "nothing")
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 60), max_size=30), st.integers(1, 100), st.integers(1, 8))
 def test_every_prompt_is_in_one_batch_within_the_limits(lengths: list[int], tokens: int, rows: int) -> None:
     prompts = [[0] * length for length in lengths]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.reports.sections import Sections, split_sections, without_sections
@@ -109,6 +109,7 @@ PIECES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES | st.text(max_size=5), max_size=20).map("".join))
 def test_no_word_of_a_report_is_lost_or_doubled_by_splitting(text: str) -> None:
     assert without_sections(text, []) == text.strip()

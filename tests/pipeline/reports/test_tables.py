@@ -18,7 +18,7 @@ REPORTS = (Report("007", "L4-5: bulge,\nno slip."), Report("b", 'A "quote".'))
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
 def test_reports_are_read_from_every_kind_of_file(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"reports.{kind}"
-    {"csv": ROWS.write_csv, "jsonl": ROWS.write_ndjson, "parquet": ROWS.write_parquet}[kind](path)
+    getattr(ROWS, {"csv": "write_csv", "jsonl": "write_ndjson", "parquet": "write_parquet"}[kind])(path)
 
     table = read_reports(path)
 
