@@ -8,14 +8,20 @@ What is changed, and why:
   pynetdicom would abort.
 * TCP acknowledgements are not delayed. DCMTK's clients leave Nagle's algorithm on, so that each object waits some 40 ms
   for ours.
+* Requests are served in the thread that reads them, and that thread waits for the network instead of asking again and
+  again: less work and two waits of a millisecond less for each object.
 * A peer that falls silent within a PDU is given up after the network timeout; one that announces a PDU longer than we
   take is hung up on.
 """
 
 import logging
+import select
 import socket
 import ssl
+import threading
 import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from socketserver import BaseServer
 from typing import Any, cast
@@ -43,6 +49,7 @@ MAX_PDU_BYTES = 1024 * 1024
 _ASSOCIATE_RQ = 0x01
 _CALLED, _CALLING = slice(10, 26), slice(26, 42)  # PS3.8, table 9-11
 _READABLE = b"UNREADABLE".ljust(16)
+_WAIT_SECONDS = 0.1
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
@@ -81,10 +88,40 @@ def _is_title(title: bytes) -> bool:
 
 
 class _Upper(DULServiceProvider):
-    """Reads PDUs; keeps the titles of the request as they were sent."""
+    """Reads and writes PDUs as soon as there are any, where pynetdicom looks once in a millisecond.
+
+    Keeps the titles of the request as they were sent, and why they are to be rejected.
+    """
 
     titles: tuple[bytes, bytes] = (b"", b"")  # called, calling
     reject_reason: int | None = None
+
+    def __init__(self, association: Association) -> None:
+        super().__init__(association)
+        self._run_loop_delay = 0  # `_Socket.ready` waits instead
+        self.bell, self._rope = socket.socketpair()
+
+    def send_pdu(self, primitive: Any) -> None:
+        super().send_pdu(primitive)
+        if threading.current_thread() is not self:
+            with suppress(OSError):  # closed, since this thread has ended
+                self._rope.send(b"!")
+
+    def stop_dul(self) -> bool:
+        if threading.current_thread() is self:  # cannot wait for its own end
+            self._kill_thread = True
+            return True
+        return super().stop_dul()
+
+    def run_reactor(self) -> None:
+        try:
+            super().run_reactor()
+        except Exception as error:  # noqa: BLE001  the edge of a connection, which the other thread now closes
+            cast(ReceivingServer, self.assoc._server).note_fault(error)
+        finally:
+            cast(_Messages, self.assoc.dimse).discard_unfinished()
+            self.bell.close()
+            self._rope.close()
 
     def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
         if bytestream[0] == _ASSOCIATE_RQ and len(bytestream) >= _CALLING.stop:
@@ -98,6 +135,22 @@ class _Upper(DULServiceProvider):
 class _Socket(AssociationSocket):
     """Reads without delaying acknowledgements, and no more than a PDU."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether the peer has sent something; waits a little for that, or for something to send."""
+        if self.socket is None or not self._is_connected:
+            return False
+        dul = cast(_Upper, self.assoc.dul)
+        wait = _WAIT_SECONDS if dul.event_queue.empty() else 0
+        try:
+            readable, _, _ = select.select([self.socket, dul.bell], [], [], wait)
+        except (OSError, ValueError):
+            dul.event_queue.put("Evt17")  # transport connection closed: PS3.8, table 9-10
+            return False
+        if dul.bell in readable:
+            dul.bell.recv(64)
+        return self.socket in readable
+
     def recv(self, nr_bytes: int) -> bytearray:
         if nr_bytes > MAX_PDU_BYTES or self.socket is None:
             raise OSError
@@ -110,27 +163,38 @@ class _Socket(AssociationSocket):
                 if not count:
                     break
                 missing -= count
-        return received[: nr_bytes - missing]
+        return received[: nr_bytes - missing] if missing else received
 
 
 class _Messages(DIMSEServiceProvider):
-    """Puts data sets together in files of a folder."""
+    """Puts data sets together in files of a folder, and serves each request at once.
+
+    pynetdicom would hand the request to the association's other thread, which looks for it once in a millisecond.
+    """
 
     def __init__(self, association: Association, folder: Path) -> None:
         super().__init__(association)
         self._folder = folder
+        self._latest: IncomingDataSet | None = None
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         if self.message is None:
             message = DIMSEMessage()
-            message.data_set = IncomingDataSet(self._folder, lambda: _file_meta(message, self.assoc))
+            self._latest = IncomingDataSet(self._folder, lambda: _file_meta(message, self.assoc))
+            message.data_set = self._latest
             self.message = message
         super().receive_primitive(primitive)
+        context_id, _ = self.peek_msg()
+        # What arrives before the other thread has noted the acceptance, or in a wrong context, is left to that thread.
+        if self.assoc.is_established and context_id in self.assoc._accepted_cx:
+            context_id, request = self.get_msg()
+            if request is not None and context_id is not None:
+                self.assoc._serve_request(request, context_id)
 
     def discard_unfinished(self) -> None:
         """Remove what has come of a data set whose end will not come."""
-        if self.message is not None and isinstance(self.message.data_set, IncomingDataSet):
-            self.message.data_set.discard()
+        if self._latest is not None:
+            self._latest.discard()
 
 
 def _file_meta(message: DIMSEMessage, association: Association) -> FileMeta:
@@ -163,7 +227,7 @@ class _Handler(RequestHandler):
 
 
 class ReceivingServer(ThreadedAssociationServer):
-    """Listens, and gives each association its folder of incoming files."""
+    """Listens, gives each association its folder of incoming files, and hears of connections that made no sense."""
 
     request_queue_size = 128
     daemon_threads = True
@@ -178,8 +242,10 @@ class ReceivingServer(ThreadedAssociationServer):
         evt_handlers: list[Any] | None = None,
         *,
         incoming: Path,
+        note_fault: Callable[[Exception], None],
     ) -> None:
         self.incoming = incoming
+        self.note_fault = note_fault
         super().__init__(ae, address, ae_title, contexts, ssl_context, evt_handlers, _Handler)
 
     def shutdown(self) -> None:
@@ -210,9 +276,3 @@ def store_request(event: Event) -> tuple[C_STORE, IncomingDataSet]:
     """Give the request of an EVT_C_STORE with its data set, as `_Messages` has put it together."""
     request = cast(C_STORE, event.request)
     return request, cast(IncomingDataSet, request.DataSet)
-
-
-def discard_unfinished(event: Event) -> None:
-    """Handle EVT_CONN_CLOSE: remove what has come of an object that was not sent to its end."""
-    if isinstance(event.assoc.dimse, _Messages):
-        event.assoc.dimse.discard_unfinished()

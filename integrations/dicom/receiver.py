@@ -34,7 +34,6 @@ from integrations.dicom.arrivals import (
 from integrations.dicom.association import (
     MAX_PDU_BYTES,
     ReceivingServer,
-    discard_unfinished,
     prepare_pynetdicom,
     reject_unreadable_titles,
     requested_titles,
@@ -108,10 +107,10 @@ class Receiver:
                     (evt.EVT_REQUESTED, self._reject_unreadable_titles),
                     (evt.EVT_REJECTED, self._note_rejection),
                     (evt.EVT_C_STORE, self._answer),
-                    (evt.EVT_CONN_CLOSE, discard_unfinished),
                 ],
                 server_class=ReceivingServer,
                 incoming=self._intake.incoming,
+                note_fault=self._note_fault,
             )
         except OSError as error:
             raise ReceiverNotStarted(
@@ -156,6 +155,9 @@ class Receiver:
             self._intake.keep_refused(refused)
         except Exception as error:  # noqa: BLE001  the answer is the refusal, whatever happens to our copy
             self._log.warning("refused object not kept", error=type(error).__name__, at=_places(error))
+
+    def _note_fault(self, error: Exception) -> None:
+        self._log.warning("association ended by a fault", error=type(error).__name__, at=_places(error))
 
     def _count(self, outcome: str) -> None:
         with self._lock:

@@ -100,6 +100,27 @@ def test_a_pdu_longer_than_agreed_ends_the_association(running: Running) -> None
         assert client.receive() is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(bytes([1, 3]) + b"no command set at all", id="a command that is none"),
+        pytest.param(bytes([1, 3]), id="an empty command"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_nonsense_in_place_of_a_message_ends_the_association_alone(body: bytes, running: Running) -> None:
+    value = len(body).to_bytes(4, "big") + body
+
+    with ScriptedClient(running.receiver.port) as client:
+        client.send(associate_request(ECHO))
+        client.receive()
+        client.send(bytes([4, 0]) + len(value).to_bytes(4, "big") + value)
+        while client.receive() is not None:
+            pass
+
+    assert verify(running.peer, "NEXT") == Delivered(0, "")
+
+
 def test_a_sender_with_a_wrong_title_is_told_what_to_correct(running: Running) -> None:
     wrong = running.peer.model_copy(update={"ae_title": "OTHER"})
 
