@@ -5,6 +5,7 @@ What goes in is an event's name, our own row numbers, AE titles, addresses, stat
 
 import logging
 import sys
+import warnings
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -15,6 +16,7 @@ def configure_log(role: str) -> FilteringBoundLogger:
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
     for library in ("pynetdicom", "pydicom", "hl7apy", "uvicorn.access", "dbos", "alembic", "apscheduler"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", module="pydicom")  # they quote values
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

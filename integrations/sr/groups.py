@@ -146,8 +146,7 @@ def _region(disc: Disc, images: Mapping[str, Dataset]) -> ImageRegion:
     image = images.get(disc.sop_instance_uid)
     if image is None:
         raise NoEvidence(f"The image that shows {disc.level or 'a disc'} was not given. Give all images of the series.")
-    # Outlines are in pixel indices; the centre of the first pixel is at .5 from the corner.
-    points = np.asarray(disc.outline, dtype=np.float64).reshape(-1, 2) + 0.5
+    points = np.asarray(disc.outline, dtype=np.float64).reshape(-1, 2)
     points = np.clip(points, 0, (float(image.Columns), float(image.Rows)))
     if len(np.unique(points, axis=0)) < 3:
         raise InconsistentFinding(f"The outline of {disc.level or 'a disc'} is no area on its image. Read it again.")

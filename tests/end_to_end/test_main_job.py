@@ -170,7 +170,8 @@ def test_both_sources_have_findings_and_say_how_far_to_trust_them(hospital: Hosp
 
     assert {(row.source, row.standing) for row in rows} == {("report", "uncalibrated"), ("image", "demonstration")}
     assert len([row for row in rows if row.source == "report"]) == 8  # 5 conditions and 3 levels
-    assert all(row.answer == (row.probability >= row.threshold) for row in rows if row.probability is not None)
+    answered = [(row.answer, row.probability, row.threshold) for row in rows if row.probability is not None]
+    assert all(answer == (probability >= (threshold or 0)) for answer, probability, threshold in answered)
 
 
 def test_the_validators_accept_the_structured_report(outcome: Outcome, tmp_path: Path) -> None:
@@ -189,6 +190,20 @@ def test_every_finding_reads_back_from_the_structured_report(hospital: Hospital,
         return str(sorted(value.items(), key=str))
 
     assert sorted(map(shown, found), key=order) == sorted(map(shown, rows), key=order)
+
+
+def test_a_region_surrounds_the_disc_that_was_read(hospital: Hospital, drawn: Outcome) -> None:
+    with reading(hospital.daemon.engine()) as session:
+        discs = {disc["level"]: disc for disc in session.get_one(Study, drawn.study_id).discs}
+
+    regions = {found.level: found.region for found in read_findings(dcmread(drawn.report)) if found.region}
+
+    assert set(regions) == {"L3-L4", "L4-L5", "L5-S1"}
+    for level, region in regions.items():
+        columns, rows = zip(*region.points[:-1], strict=True)
+        middle = (sum(columns) / len(columns), sum(rows) / len(rows))
+        assert region.sop_instance_uid == discs[level]["sop_instance_uid"]
+        assert middle == pytest.approx((discs[level]["column"] + 0.5, discs[level]["row"] + 0.5), abs=1)
 
 
 def test_the_export_agrees_with_the_rows(hospital: Hospital, outcome: Outcome) -> None:

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class Orthanc:
         """Give Orthanc's own identifiers of what it stores."""
         return list(self.request("/instances"))
 
-    def find(self, query: dict[str, object]) -> list[str]:
+    def find(self, query: Mapping[str, object]) -> list[str]:
         """Give Orthanc's own identifiers of what matches a query of `/tools/find`."""
         return list(self.request("/tools/find", json.dumps(query).encode()))
 

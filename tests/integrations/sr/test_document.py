@@ -80,12 +80,14 @@ def test_a_group_keeps_its_tracking_uid_in_a_superseding_report() -> None:
     ]
 
 
-def test_the_region_lies_half_a_pixel_from_the_indices_and_is_closed() -> None:
-    region = read_findings(written([FROM_IMAGES[1]]))[0].region
+def test_the_region_is_the_outline_on_its_image_and_closed() -> None:
+    disc = replace(disc_on(2), outline=((4.0, 5.0), (12.0, 5.0), (12.0, 9.0)))
+
+    region = read_findings(written([replace(FROM_IMAGES[1], disc=disc)]))[0].region
 
     assert region is not None
     assert region.sop_instance_uid == derived_uid("image", "2")
-    assert region.points == ((4.5, 5.5), (12.5, 5.5), (12.5, 9.5), (4.5, 9.5), (4.5, 5.5))
+    assert region.points == ((4, 5), (12, 5), (12, 9), (4, 5))
 
 
 def test_an_outline_is_cut_at_the_edge_of_its_image() -> None:
@@ -93,7 +95,7 @@ def test_an_outline_is_cut_at_the_edge_of_its_image() -> None:
     region = read_findings(written([replace(FROM_IMAGES[1], disc=disc)]))[0].region
 
     assert region is not None
-    assert region.points == ((0, 5.5), (12.5, 5.5), (12.5, 16), (0, 16), (0, 5.5))
+    assert region.points == ((0, 5), (12, 5), (12, 16), (0, 16), (0, 5))
 
 
 def test_the_images_that_were_read_are_evidence_and_others_are_not() -> None:
