@@ -54,9 +54,9 @@ class Disc:
 
     `row` and `column` are pixel indices on the image `sop_instance_uid`, which shows the disc's middle. `centre_mm` is
     (x, y, z) in patient coordinates. `angle_deg` is the disc's tilt on that image, clockwise from the columns.
-    `outline` is a closed line of (column, row) points on that image, from its top left corner, so that the middle of the
-    first pixel is (0.5, 0.5) (DICOM PS3.3 C.18.6.1.2). `level` is None where levels are unknown. `confidence` is in
-    [0, 1].
+    `outline` is a closed line of (column, row) points on that image, counted from its top left corner: the middle of
+    the first pixel is (0.5, 0.5) (DICOM PS3.3 C.18.6.1.2). `level` is None where levels are unknown. `confidence` is
+    in [0, 1].
     """
 
     level: str | None

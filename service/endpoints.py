@@ -1,4 +1,4 @@
-"""Where the roles listen, as files under the data folder, since a port of 0 is picked at start."""
+"""That a role is up and where it listens, as files under the data folder, since a port of 0 is picked at start."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def publish_endpoint(data: Path, role: str, port: int) -> None:
-    """Say where a role listens; the file appears at once and whole."""
+    """Say that a role is up, and where it listens (0: nowhere); the file appears at once and whole."""
     folder = data / "run"
     folder.mkdir(mode=0o700, exist_ok=True)
     written = folder / f"{role}.{os.getpid()}"
@@ -21,7 +21,7 @@ def withdraw_endpoints(data: Path) -> None:
 
 
 def endpoint(data: Path, role: str) -> int | None:
-    """Give the port of a role, or None while it does not listen yet."""
+    """Give the port of a role, or None while it is not up yet."""
     try:
         return int(json.loads((data / "run" / f"{role}.json").read_text(encoding="utf-8"))["port"])
     except FileNotFoundError:

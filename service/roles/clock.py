@@ -7,6 +7,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
+from service.endpoints import publish_endpoint
 from service.schedule import schedule_exports
 from service.store.database import open_database
 from service.store.tables import utc_now
@@ -31,6 +32,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) ->
     scheduler.add_job(sweep_once, "interval", seconds=SWEEP_EVERY.total_seconds(), coalesce=True, max_instances=1)
     schedule_exports(scheduler, engine, settings, log)
     scheduler.start()
+    publish_endpoint(settings.data, "clock", 0)
     log.info("started")
     stop.wait()
     scheduler.shutdown()

@@ -1,0 +1,133 @@
+"""Every role is killed in turn during a run of ten studies, with work in hand; the result is as without it, once."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydicom import dcmread
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from integrations.dicom.sender import Delivered, send_objects
+from integrations.hl7.compose import compose_oru
+from pipeline.training.drawn_reports import drawn_report
+from pipeline.training.drawn_studies import drawn_study
+from service.roles import ROLES
+from service.store.database import reading
+from service.store.tables import Delivery, DeliveryState, Document, FindingRow, Instance, Message, Report, Study
+from tests.end_to_end.test_main_job import outgoing
+from tests.peers.daemon import Daemon, framed, running_daemon
+from tests.peers.dicom import running_storescp
+from tests.waiting import wait_until
+
+STUDIES = 10
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A study on its way: its files, and the file of its report."""
+
+    images: tuple[Path, ...]
+    report: Path
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> list[Sent]:
+    return [_write(tmp_path_factory.mktemp("study"), seed) for seed in range(1, STUDIES + 1)]
+
+
+@pytest.fixture(scope="module")
+def pacs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pacs")
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory, pacs_folder: Path) -> Iterator[Daemon]:
+    with (
+        running_storescp(pacs_folder, "--fork", "--unique-filenames") as pacs,
+        running_daemon(tmp_path_factory.mktemp("daemon"), pacs) as running,
+    ):
+        yield running
+
+
+def _write(folder: Path, seed: int) -> Sent:
+    study = drawn_study(seed)
+    images = tuple(folder / f"{number:03}.dcm" for number in range(len(study.datasets)))
+    for image, path in zip(study.datasets, images, strict=True):
+        image.save_as(path, enforce_file_format=True)
+    text = drawn_report(seed, {"stenosis": ("L4-L5",)}).text
+    report = folder / "report.hl7"
+    report.write_bytes(framed(compose_oru(outgoing(study.datasets[0], text))))
+    return Sent(images, report)
+
+
+def _send(daemon: Daemon, study: Sent) -> None:
+    """Send as a PACS and an interface engine do: again, until everything has been taken."""
+    wait_until(lambda: _images_taken(daemon, study), "the images to be taken", 120)
+    wait_until(lambda: _report_taken(daemon, study), "the report to be taken", 120)
+
+
+def _images_taken(daemon: Daemon, study: Sent) -> bool:
+    return all(isinstance(answer, Delivered) for answer in send_objects(study.images, daemon.peer(), "TEST"))
+
+
+def _report_taken(daemon: Daemon, study: Sent) -> bool:
+    try:
+        return "MSA|AA" in daemon.send_report(study.report)
+    except OSError:
+        return False
+
+
+def _in_hand(session: Session) -> dict[str, int]:
+    """Count what is under way, by kind."""
+    counted = {
+        "images": select(func.count()).select_from(Study).where(col(Study.images).in_(["waiting", "queued"])),
+        "labels": select(func.count()).select_from(Report).where(col(Report.labels).in_(["waiting", "queued"])),
+        "documents": select(func.count()).select_from(Study).where(col(Study.document).in_(["waiting", "queued"])),
+        "deliveries": select(func.count()).select_from(Delivery).where(Delivery.state != DeliveryState.DELIVERED),
+    }
+    return {kind: session.exec(query).one() for kind, query in counted.items()}
+
+
+def _delivered(daemon: Daemon) -> int:
+    with reading(daemon.engine()) as session:
+        return session.exec(
+            select(func.count()).select_from(Delivery).where(Delivery.state == DeliveryState.DELIVERED)
+        ).one()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_ten_studies_come_through_the_killing_of_every_role_once(
+    daemon: Daemon, sent: Sequence[Sent], pacs_folder: Path
+) -> None:
+    for role in ROLES:
+        daemon.port(role)
+    kills = {2 * number + 1: role for number, role in enumerate(ROLES)}
+    for number, study in enumerate(sent):
+        _send(daemon, study)
+        if number in kills:
+            with reading(daemon.engine()) as session:
+                states = _in_hand(session)
+            daemon.kill(kills[number])
+            print(f"killed {kills[number]} after study {number + 1} with {states} in hand")  # noqa: T201
+            assert sum(states.values()) > 0
+
+    wait_until(lambda: _delivered(daemon) == STUDIES, "ten deliveries", 1200)
+
+    with reading(daemon.engine()) as session:
+        documents = session.exec(select(Document)).all()
+        findings = session.exec(
+            select(FindingRow.condition, FindingRow.level, FindingRow.source, FindingRow.report_id, FindingRow.study_id)
+        ).all()
+        instances = session.exec(select(func.count()).select_from(Instance)).one()
+        processed = session.exec(select(func.count()).select_from(Report)).one()
+        messages = session.exec(select(func.count()).select_from(Message)).one()
+    at_pacs = {str(dcmread(path).SOPInstanceUID) for path in pacs_folder.iterdir()}
+    assert at_pacs == {document.sop_instance_uid for document in documents}
+    assert len(documents) == len({document.study_id for document in documents}) == STUDIES
+    assert len(findings) == len(set(findings)) == STUDIES * (8 + 5)  # of reports and of images
+    assert instances == sum(len(study.images) for study in sent)
+    assert processed == STUDIES
+    assert messages >= STUDIES
