@@ -83,6 +83,16 @@ def test_text_that_does_not_fit_its_character_set_is_read_with_the_fallback_and_
     assert header.notes == ("Patient's Name does not fit ISO_IR 192 and is read as ISO_IR 100.",)
 
 
+def test_items_of_an_unknown_sequence_are_implicit_even_if_a_length_looks_like_a_vr(tmp_path: Path) -> None:
+    length_like_a_vr = int.from_bytes(b"AA", "little")
+    value = b"\x08\0\x50\x11" + length_like_a_vr.to_bytes(4, "little") + bytes(length_like_a_vr)
+    item = b"\xfe\xff\0\xe0\xff\xff\xff\xff" + value + b"\xfe\xff\x0d\xe0\0\0\0\0"
+    sequence = b"\x09\0\x10\x10UN\0\0\xff\xff\xff\xff" + item + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    save(image(), tmp_path / "image.dcm", raw={0x00091010: sequence})
+
+    assert read_header(tmp_path / "image.dcm", ExplicitVRLittleEndian).series_number == 3
+
+
 @pytest.mark.parametrize("keyword", ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"])
 @pytest.mark.parametrize(
     ("value", "problem"),

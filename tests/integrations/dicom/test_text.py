@@ -43,6 +43,7 @@ def test_a_declared_character_set_is_used(declared: tuple[str, ...], value: byte
         pytest.param("", "ISO_IR 100", b"M\xfcller", "Müller", id="nothing declared"),
         pytest.param("", "ISO_IR 192", "Müller".encode(), "Müller", id="nothing declared where the site has UTF-8"),
         pytest.param("NONE SUCH", "ISO_IR 100", b"M\xfcller", "Müller", id="unknown character set"),
+        pytest.param("ISO 2022 IR 87", "ISO_IR 100", b"\x1b$B\xff", "\x1b$Bÿ", id="no character after an escape"),
         pytest.param("ISO_IR 192", "ISO_IR 192", b"\xff\xfe", "ÿþ", id="not even the fallback fits"),
     ],
 )
