@@ -58,10 +58,3 @@ def test_bytes_that_are_no_message_are_shown_as_refused(tmp_path: Path) -> None:
     (message,) = inspect_messages([file], SITE)["messages"]
 
     assert (message["ack"]["code"], message["ack"]["control_id"]) == ("AR", "")
-
-
-def test_a_merge_says_that_its_effect_is_not_shown() -> None:
-    outcome = inspect_messages([FOLDER / "d26-2.hl7"], SITE)
-
-    assert outcome["identities"] == []
-    assert any("identities" in note for note in outcome["messages"][0]["noted"])
