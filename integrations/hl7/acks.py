@@ -25,6 +25,7 @@ _CODE_TEXT = {
     "200": "Unsupported message type",
     "202": "Unsupported processing id",
     "203": "Unsupported version id",
+    "205": "Duplicate key identifier",
     "207": "Application internal error",
 }
 _FRAMING = re.compile(r"[\x00-\x08\x0a-\x1f]")

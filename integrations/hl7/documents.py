@@ -2,9 +2,9 @@
 
 import base64
 import binascii
+import html
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 
 from striprtf import striprtf
 
@@ -15,32 +15,39 @@ _BLOCKS = frozenset(
     | {"section", "table", "tr", "ul", "ol"}
 )
 _HIDDEN = frozenset({"head", "script", "style", "title"})
+_TAG = re.compile(r"<(?P<closes>/?)(?P<name>[A-Za-z][A-Za-z0-9]*)(?![A-Za-z0-9])[^<>]*>|<[!?][^<>]*>")
+_RICH_TEXT = re.compile(r"\s*\{\\rtf")
+_BRACE = re.compile(r"\\[{}\\]|[{}]")
 _HTML = re.compile(r"\s*<(?:!doctype\s+html|html|body)\b", re.IGNORECASE)
 
 
-def is_rich_text(value: str) -> bool:
-    """Tell whether a value starts as a rich text document does."""
-    return value.lstrip().startswith("{\\rtf")
+def is_marked_up(value: str) -> bool:
+    """Tell whether a value starts as rich text or HTML does."""
+    return _RICH_TEXT.match(value) is not None or _HTML.match(value) is not None
 
 
-def group_depth(value: str) -> int:
-    """Count the groups of rich text that a value opens and does not close; negative where it closes more."""
-    braces = re.findall(r"\\[{}\\]|[{}]", value)
-    return braces.count("{") - braces.count("}")
+def left_open(value: str) -> int:
+    """Count what a piece of rich text or HTML opens and does not close: groups, or the page itself."""
+    page = value.lower()
+    groups = _BRACE.findall(value)
+    return groups.count("{") - groups.count("}") + page.count("<html") - page.count("</html")
 
 
 def plain(value: str) -> str:
     """Turn rich text or HTML into plain text; any other value is given back as it is.
 
     Raises:
-        UnreadableDocument: the mark-up cannot be converted.
+        UnreadableDocument: the mark-up cannot be converted, or holds no text.
     """
-    try:  # neither library has errors of its own, so whatever they raise is mapped
-        if is_rich_text(value):
-            return _from_rich_text(value)
-        return _from_html(value) if _HTML.match(value) else value
-    except Exception as error:
+    if not is_marked_up(value):
+        return value
+    try:
+        text = _from_rich_text(value) if _RICH_TEXT.match(value) else _from_html(value)
+    except Exception as error:  # the library has no errors of its own
         raise UnreadableDocument("The document's mark-up cannot be converted. Read the original.") from error
+    if not text.strip():
+        raise UnreadableDocument("The document's mark-up holds no text. Read the original.")
+    return text
 
 
 def decoded(data: str, encoding: str) -> bytes:
@@ -69,30 +76,26 @@ def _from_rich_text(value: str) -> str:
 
 
 def _from_html(value: str) -> str:
-    reader = _HtmlText()
-    reader.feed(value)
-    reader.close()
-    lines = (re.sub(r"[^\S\xa0]+", " ", line).strip() for line in "".join(reader.parts).split("\n"))
+    """Keep what a reader of the page sees. Not by html.parser, whose time grows with the square of unclosed tags."""
+    parts: list[str] = []
+    hidden = place = 0
+    page = _without_comments(value)
+    for tag in _TAG.finditer(page):
+        if not hidden:
+            parts.append(page[place : tag.start()].replace("\n", " "))
+        place = tag.end()
+        name = (tag["name"] or "").lower()
+        if name in _HIDDEN:
+            hidden = max(0, hidden - 1) if tag["closes"] else hidden + 1
+        elif name == "body":
+            hidden = 0  # the end of the head may be left out
+        elif name in _BLOCKS:
+            parts.append("\n")
+    parts.append("" if hidden else page[place:].replace("\n", " "))
+    lines = (re.sub(r"[ \t\r]+", " ", line).strip() for line in html.unescape("".join(parts)).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-class _HtmlText(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002 - the base's
-        self._hidden += tag in _HIDDEN
-        if tag in _BLOCKS:
-            self.parts.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _HIDDEN:
-            self._hidden = max(0, self._hidden - 1)
-        if tag in _BLOCKS and tag != "br":
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data.replace("\n", " "))
+def _without_comments(value: str) -> str:
+    first, *rest = value.split("<!--")
+    return first + "".join(part.partition("-->")[2] for part in rest)

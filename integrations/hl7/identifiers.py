@@ -63,16 +63,9 @@ def component(field: str, parsed: Parsed, number: int, sub: int = 1) -> str:
 
 def read_patient(pid: Segment, parsed: Parsed, authority: str | None, types: Sequence[str]) -> Patient:
     """Read PID. The id is the one of our `authority` if one is, then the one whose type comes first in `types`."""
-    delimiters = parsed.delimiters
-    ids = [each for sent in delimiters.repetitions(pid.field(3)) if (each := _patient_id(sent, parsed)).id]
     # PID-2 came before PID-3 was a list (HL7 2.2); it counts only where PID-3 names nobody.
-    ids = ids or [each for sent in delimiters.repetitions(pid.field(2)) if (each := _patient_id(sent, parsed)).id]
-
-    def rank(candidate: PatientId) -> tuple[bool, int]:
-        order = types.index(candidate.type) if candidate.type in types else len(types)
-        return authority is not None and candidate.authority != authority, order
-
-    chosen = min(ids, key=rank, default=None)
+    ids = patient_ids(pid.field(3), parsed) or patient_ids(pid.field(2), parsed)
+    chosen = best_id(ids, authority, types)
     return Patient(
         id=chosen,
         others=tuple(each for each in ids if each is not chosen),
@@ -84,6 +77,23 @@ def read_patient(pid: Segment, parsed: Parsed, authority: str | None, types: Seq
             name for name, (field, number) in _CLEARABLE.items() if _is_null(pid.field(field), parsed, number)
         ),
     )
+
+
+def patient_ids(field: str, parsed: Parsed) -> list[PatientId]:
+    """Give the identifiers of a field such as PID-3 or MRG-1; null and empty repetitions are none."""
+    sent = parsed.delimiters.repetitions(field)
+    ids = (PatientId(*(component(each, parsed, number) for number in (1, 4, 5))) for each in sent)
+    return [each for each in ids if each.id]
+
+
+def best_id(ids: Iterable[PatientId], authority: str | None, types: Sequence[str]) -> PatientId | None:
+    """Choose among identifiers: our `authority` first, then the order of `types`, then the order as sent."""
+
+    def rank(candidate: PatientId) -> tuple[bool, int]:
+        order = types.index(candidate.type) if candidate.type in types else len(types)
+        return authority is not None and candidate.authority != authority, order
+
+    return min(ids, key=rank, default=None)
 
 
 def order_numbers(order: Iterable[Segment | None], places: Iterable[FieldPlace], parsed: Parsed) -> list[OrderNumber]:
@@ -116,10 +126,6 @@ def _points_to_study(obx: Segment, parsed: Parsed) -> bool:
     kind = obx.field(2).strip().upper()
     named = component(obx.field(3), parsed, 1) == _STUDY_UID_CODE
     return kind in {"HD", "RP"} or (named and kind in _STUDY_UID_TYPES)
-
-
-def _patient_id(sent: str, parsed: Parsed) -> PatientId:
-    return PatientId(component(sent, parsed, 1), component(sent, parsed, 4), component(sent, parsed, 5))
 
 
 def _is_null(field: str, parsed: Parsed, number: int) -> bool:

@@ -1,6 +1,6 @@
 """What the reader takes from files of messages, and what it would answer, storing nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from config.settings import Hl7Settings
 from integrations.hl7.acks import Acknowledgement, Stamp, acknowledge, refuse_unreadable
 from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.framing import CutShort, Deframer, Frame
+from integrations.hl7.identifiers import PatientId
+from integrations.hl7.merges import Merge, current_ids
 from integrations.hl7.oru import ReadMessage, ReportMessage, check_settings, read_message
 from integrations.hl7.segments import split_messages
 from integrations.hl7.text import Section, joined
@@ -22,8 +24,8 @@ def inspect_messages(files: Iterable[Path], settings: Hl7Settings) -> dict[str, 
     """Read the messages of files, framed or not, as if they arrived in this order.
 
     Returns:
-        `messages`, one entry each; `reports`, the current version of each; `identities`, which stays empty: the
-        effect of merges is not shown here, and a merge is noted so.
+        `messages`, one entry each; `reports`, the current version of each; `identities`, what each patient number
+        that was merged now means.
 
     Raises:
         UnusableHl7Setting: see `oru.check_settings`.
@@ -32,6 +34,7 @@ def inspect_messages(files: Iterable[Path], settings: Hl7Settings) -> dict[str, 
     check_settings(settings)
     messages: list[dict[str, Any]] = []
     reports: dict[tuple[str | None, ...], list[tuple[ReadMessage, ReportMessage]]] = {}
+    merges: list[Merge] = []
     seen: dict[tuple[str, str], bytes] = {}
     for file in files:
         for raw, cut in _messages_in(file.read_bytes()):
@@ -39,9 +42,18 @@ def inspect_messages(files: Iterable[Path], settings: Hl7Settings) -> dict[str, 
             noted = [cut] if cut is not None else _noted(read, seen, raw)
             messages.append({"file": str(file), **_answered(read, cut), "noted": noted})
             if read is not None and read.fault is None:
+                merges += read.merges
                 for report in read.reports:
                     reports.setdefault(_key(report), []).append((read, report))
-    return {"messages": messages, "reports": [_current(each) for each in reports.values()], "identities": []}
+    now = current_ids(merges)
+    return {
+        "messages": messages,
+        "reports": [_current(each, now) for each in reports.values()],
+        "identities": [
+            {"id": number, "authority": authority, "current": current.id}
+            for (number, authority), current in now.items()
+        ],
+    }
 
 
 def _messages_in(content: bytes) -> Iterator[tuple[bytes, str | None]]:
@@ -68,8 +80,6 @@ def _noted(read: ReadMessage | None, seen: dict[tuple[str, str], bytes], raw: by
     if read is None:
         return ["There is no MSH segment."]
     notes = [*read.notes]
-    if read.message_type.startswith("ADT"):
-        notes.append("identities: what this message changes is not shown here")
     if seen.setdefault((read.sender, read.control_id), raw) != raw:
         notes.append("reused control id: another message of this sender has it")
     return notes
@@ -109,7 +119,9 @@ def _key(report: ReportMessage) -> tuple[str | None, ...]:
     return None, None, patient, report.procedure_code, report.observed_at.iso if report.observed_at else None
 
 
-def _current(arrived: Sequence[tuple[ReadMessage, ReportMessage]]) -> dict[str, Any]:
+def _current(
+    arrived: Sequence[tuple[ReadMessage, ReportMessage]], now: Mapping[tuple[str, str], PatientId]
+) -> dict[str, Any]:
     read = arrived[-1][0]
     versions = [report for _, report in arrived]
     report = current_version(versions)
@@ -121,7 +133,7 @@ def _current(arrived: Sequence[tuple[ReadMessage, ReportMessage]]) -> dict[str, 
         "filler_number": report.filler_number,
         "study_uid": report.study_uid,
         "sender": read.sender,
-        **_patient(report),
+        **_patient(report, now),
         "birth_date": report.birth_date,
         "observed_at": report.observed_at.iso if report.observed_at else None,
         "status": report.status.value,
@@ -138,12 +150,13 @@ def _current(arrived: Sequence[tuple[ReadMessage, ReportMessage]]) -> dict[str, 
     }
 
 
-def _patient(report: ReportMessage) -> dict[str, Any]:
+def _patient(report: ReportMessage, now: Mapping[tuple[str, str], PatientId]) -> dict[str, Any]:
     patient = report.patient
     chosen = patient.id if patient else None
+    current = now.get((chosen.id, chosen.authority), chosen) if chosen else None
     others = patient.others if patient else ()
     return {
-        "patient_id": chosen.id if chosen else None,
+        "patient_id": current.id if current else None,
         "sent_patient_id": chosen.id if chosen else None,
         "patient_authority": chosen.authority if chosen else None,
         "patient_id_type": chosen.type if chosen else None,

@@ -12,6 +12,7 @@ from config.settings import Hl7Settings
 from integrations.hl7.charset import site_codec
 from integrations.hl7.header import Header, header_fault, header_of
 from integrations.hl7.identifiers import OrderNumber, Patient, component, order_numbers, read_patient, study_uid
+from integrations.hl7.merges import MERGES, Merge, read_merges
 from integrations.hl7.orders import OrderGroup, group_orders
 from integrations.hl7.places import Fault, FieldPlace, read_place
 from integrations.hl7.segments import Parsed, Segment, parse
@@ -70,7 +71,7 @@ class ReportMessage:
 
 @dataclass(frozen=True)
 class ReadMessage:
-    """One message. `reports` is empty for types other than ORU^R01, which are acknowledged and kept.
+    """One message. `reports` is empty for types other than ORU^R01, `merges` for those that merge no patients.
 
     `fault` is why the message is refused, None where it is taken; `notes` are for the message log.
     """
@@ -87,6 +88,7 @@ class ReadMessage:
     codec: str
     notes: tuple[str, ...]
     reports: tuple[ReportMessage, ...]
+    merges: tuple[Merge, ...]
     fault: Fault | None
 
 
@@ -126,10 +128,14 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
     context = _Context(parsed, settings, offset_of(time, header.value(7)) or zone, time)
     fault = header_fault(header)
     reports: tuple[ReportMessage, ...] = ()
+    merges: tuple[Merge, ...] = ()
     if fault is None and header.message_type in _REPORT_TYPES:
         reports = _reports(context)
         fault = _report_fault(reports, settings)
         notes.extend(strange_segments(parsed.segments, "ORU_R01", header.value(12)))
+    elif fault is None and header.message_type in MERGES:
+        read = read_merges(parsed, settings.authority, settings.identifier_types)
+        merges, fault = read.merges, read.fault
     elif fault is None:
         notes.append("type: kept and acknowledged, not used")
     return ReadMessage(
@@ -145,6 +151,7 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
         codec=parsed.codec,
         notes=(*notes, *(note for report in reports for note in report.notes)),
         reports=reports,
+        merges=merges,
         fault=fault,
     )
 

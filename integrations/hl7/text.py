@@ -9,7 +9,7 @@ from enum import StrEnum
 from itertools import groupby
 
 from integrations.hl7.charset import decode
-from integrations.hl7.documents import decoded, group_depth, is_rich_text, plain
+from integrations.hl7.documents import decoded, is_marked_up, left_open, plain
 from integrations.hl7.errors import UnreadableDocument
 from integrations.hl7.escapes import lines_of, plain_text, unescape
 from integrations.hl7.places import FieldPlace
@@ -137,7 +137,7 @@ def _encapsulated(value: str, parsed: Parsed) -> str:
 
 
 def _convert(rows: Iterable[_Row], review: list[str]) -> list[_Row]:
-    """Turn rich text and HTML into plain text; rich text may run over several rows."""
+    """Turn rich text and HTML into plain text; a document may run over several rows."""
     converted: list[_Row] = []
     for first, *rest in _documents(rows):
         value = "\n".join([first.text, *(row.text for row in rest)])
@@ -149,13 +149,13 @@ def _convert(rows: Iterable[_Row], review: list[str]) -> list[_Row]:
 
 
 def _documents(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
-    """Gather the rows of a rich text document until its outermost group is closed; other rows stand alone."""
+    """Gather the rows of a rich text or HTML document until it is closed; other rows stand alone."""
     document: list[_Row] = []
     depth = 0
     for row in rows:
-        if document or is_rich_text(row.text):
+        if document or is_marked_up(row.text):
             document.append(row)
-            depth += group_depth(row.text)
+            depth += left_open(row.text)
             if depth <= 0:
                 yield document
                 document, depth = [], 0

@@ -13,8 +13,6 @@ from tests.integrations.hl7.mllp import Sender, Service, fields_of, listening
 CASES = load_cases()
 
 NEEDS_THE_STORE = {
-    ("d26", "identities"): "what an old number means now comes from merges, which the store applies",
-    ("d26", "patient_id"): "the current number comes from merges; the reader gives what was sent",
     ("d01", "sections.history"): "headings inside the text are found when the report is labelled",
 }
 """Expectations that no single message decides. `messages_stored` is left to the tests of the store throughout."""
@@ -59,6 +57,8 @@ def test_the_reports_are_those_that_the_messages_mean(case: Case) -> None:
     acknowledged = [message["ack"] or message["commit_ack"] for message in outcome["messages"]]
     expected_codes = [acks["code"] for step in case.steps for acks in step["acks"]]
     assert [each["code"] for each in acknowledged if each is not None] == expected_codes
+    for expected in case.expect.get("identities", []):
+        assert expected in outcome["identities"]
     noted = [note for message in outcome["messages"] for note in message["noted"]]
     for subject in case.expect.get("noted", []):
         assert any(note.startswith(subject) for note in noted)

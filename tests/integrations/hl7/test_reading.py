@@ -51,6 +51,10 @@ def ed(content: bytes, subtype: str) -> str:
         pytest.param(
             ["OBX|1|FT|1||{\\E\\rtf1 One\\E\\par||||||F", "OBX|2|FT|1||Two}||||||F"], "One\nTwo", id="split RTF"
         ),
+        pytest.param(
+            ["OBX|1|TX|1||<html><body>One", "OBX|2|TX|1||Two</html>", "OBX|3|TX|1||3"], "One Two\n3", id="split HTML"
+        ),
+        pytest.param(["OBX|1|TX|1||<html><head><title>x<body>One<!-- <p>no --></html>"], "One", id="HTML left open"),
     ],
 )
 def test_text_is_read_by_its_value_type(segments: list[str], text: str) -> None:
@@ -64,6 +68,7 @@ def test_text_is_read_by_its_value_type(segments: list[str], text: str) -> None:
         pytest.param("OBX|1|ED|1||^TEXT^plain^Base64^!!!||||||F", id="broken base64"),
         pytest.param("OBX|1|ED|1||^TEXT^plain^zip^QQ==||||||F", id="an unknown encoding"),
         pytest.param(ed(b"\x00\x01", "plain"), id="binary data"),
+        pytest.param("OBX|1|TX|1||<html><body></body></html>||||||F", id="mark-up without text"),
     ],
 )
 def test_a_document_without_text_goes_to_a_person(row: str) -> None:
