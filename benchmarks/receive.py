@@ -29,6 +29,7 @@ from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
+from benchmarks.rows import print_rows
 from config.settings import DicomSettings, Peer
 from integrations.dicom.arrivals import Intake, ReceivedObject, StoreOutcome
 from integrations.dicom.receiver import start_receiver
@@ -232,13 +233,6 @@ def main() -> None:
         print(json.dumps({"name": "receive", "rows": rows}))
     else:
         print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
-
-
-def print_rows(rows: list[dict[str, object]]) -> None:
-    """Print rows of the table."""
-    for row in rows:
-        goal = "" if row["goal"] is None else f"goal {row['goal']} {'met' if row['met'] else 'MISSED'}"
-        print(f"{row['case']:<75} {row['ours']:>8} {row['theirs']:>8} {row['unit']}  x{row['ratio']:<7} {goal}")
 
 
 if __name__ == "__main__":

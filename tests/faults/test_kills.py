@@ -118,9 +118,10 @@ def test_ten_studies_come_through_the_killing_of_every_role_once(
 
     with reading(daemon.engine()) as session:
         documents = session.exec(select(Document)).all()
-        findings = session.exec(
-            select(FindingRow.condition, FindingRow.level, FindingRow.source, FindingRow.report_id, FindingRow.study_id)
-        ).all()
+        findings = [
+            (row.condition, row.level, row.source, row.report_id, row.study_id)
+            for row in session.exec(select(FindingRow))
+        ]
         instances = session.exec(select(func.count()).select_from(Instance)).one()
         processed = session.exec(select(func.count()).select_from(Report)).one()
         messages = session.exec(select(func.count()).select_from(Message)).one()
