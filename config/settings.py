@@ -20,6 +20,8 @@ from config.errors import UnusableSettings
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -221,15 +223,19 @@ def load_settings(path: Path | None = None) -> Settings:
     for destination in settings.destinations:
         if destination.peer not in known:
             raise UnusableSettings(f"{where}: destinations names the peer {destination.peer}, which `peers` lacks.")
-    _refuse_open_listener(settings, where)
+    _refuse_open_doors(settings, where)
     return settings
 
 
-def _refuse_open_listener(settings: Settings, where: str) -> None:
-    """Refuse to take objects from anybody on an address that others can reach."""
-    if not settings.dicom.calling and settings.dicom.host not in {"127.0.0.1", "::1", "localhost"}:
+def _refuse_open_doors(settings: Settings, where: str) -> None:
+    """Refuse to take objects from anybody, or to show the page, on an address that others can reach."""
+    if not settings.dicom.calling and settings.dicom.host not in LOOPBACK:
         raise UnusableSettings(
             f"{where}: dicom.host is {settings.dicom.host}; list the AE titles that may send in dicom.calling."
+        )
+    if settings.web.host not in LOOPBACK:
+        raise UnusableSettings(
+            f"{where}: web.host is {settings.web.host}; the page has no accounts yet and must stay on loopback, 127.0.0.1."
         )
 
 

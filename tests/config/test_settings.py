@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import pytest
+
+from config.errors import UnusableSettings
+from config.settings import Settings, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def site(tmp_path: Path, content: str) -> Path:
+    path = tmp_path / "site.yaml"
+    path.write_text(content)
+    return path
+
+
+def test_everything_has_a_default() -> None:
+    assert load_settings() == Settings()
+
+
+def test_the_example_of_a_site_is_usable() -> None:
+    assert load_settings(ROOT / "deploy" / "site.yaml").peer("pacs").ae_title == "PACS"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPINELABEL__dicom__port", "104")
+
+    settings = load_settings(site(tmp_path, "dicom: {port: 105, ae_title: MINE}"))
+
+    assert (settings.dicom.port, settings.dicom.ae_title) == (104, "MINE")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        pytest.param("dicm: {}", "dicm is no known key; the nearest is `dicom`", id="a misspelt section"),
+        pytest.param("dicom: {prt: 1}", "dicom.prt is no known key; the nearest is `port`", id="a misspelt key"),
+        pytest.param(
+            "peers: [{name: a, ae_titel: B}]",
+            "peers.0.ae_titel is no known key; the nearest is `ae_title`",
+            id="in a list",
+        ),
+        pytest.param("dicom: {port: many}", "dicom.port", id="a value of another type"),
+        pytest.param("dicom: {ae_title: LONGER-THAN-SIXTEEN}", "dicom.ae_title", id="an AE title that is too long"),
+        pytest.param("hl7: {time_zone: Mars/North}", "Europe/Berlin", id="a time zone that does not exist"),
+        pytest.param("destinations: [{peer: pacs}]", "names the peer pacs", id="a destination without its peer"),
+        pytest.param(
+            "peers: [{name: a, ae_title: A}]\ndestinations: [{peer: a}, {peer: a}]", "stands there twice", id="twice"
+        ),
+        pytest.param("dicom: {host: 192.0.2.1}", "dicom.calling", id="a receiver that is open to all"),
+        pytest.param("web: {host: 192.0.2.1}", "loopback", id="a page without accounts that is open to all"),
+        pytest.param("[1, 2]", "keys and values", id="no keys"),
+        pytest.param("dicom: {", "not YAML", id="no YAML"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_its_place(tmp_path: Path, content: str, sentence: str) -> None:
+    path = site(tmp_path, content)
+
+    with pytest.raises(UnusableSettings) as refusal:
+        load_settings(path)
+
+    assert sentence in str(refusal.value)
+    assert str(path) in str(refusal.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UnusableSettings, match="No such file"):
+        load_settings(tmp_path / "none.yaml")
+
+
+def test_settings_cannot_be_changed_after_the_start() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().dicom.port = 1  # type: ignore[misc]
