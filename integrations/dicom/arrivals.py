@@ -56,7 +56,7 @@ class Intake:
 
     `incoming` is a folder on the same disk as the store, for this use alone.
     `persist` moves the file to its place and writes its row, and comes back when both are safely on the disk. It raises
-    `OutOfResources` when there is no room.
+    `OutOfResources` when there is no room, and may raise any other `Refusal`; it then leaves the file where it is.
     `keep_refused` puts the bytes where a person finds them; the object is refused whatever happens there.
     """
 

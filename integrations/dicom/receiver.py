@@ -5,7 +5,7 @@ What an object is answered:
 | what happened | status | bytes kept by |
 |---|---|---|
 | `persist` gave an outcome (stored, known already, conflict) | 0000H | `persist` |
-| a needed UID is missing or is none | C000H | `keep_refused` |
+| a needed UID is missing, is none or, as `persist` may raise, contradicts the store | C000H | `keep_refused` |
 | SOP class or instance differs from the command's | A900H | `keep_refused` |
 | `persist` raised `OutOfResources`, or anything else failed | A700H | the sender, who may try again |
 
@@ -44,6 +44,7 @@ from integrations.dicom.errors import (
     OutOfResources,
     ReceiverNotStarted,
     Refusal,
+    UnusableIdentifier,
 )
 from integrations.dicom.header import InstanceHeader, read_header
 from integrations.dicom.incoming import IncomingDataSet
@@ -140,10 +141,10 @@ class Receiver:
             try:
                 header = read_header(arrival.path, arrival.transfer_syntax_uid, self._settings.charset)
                 _match_command(header, arrival)
-            except Refusal as refusal:
+                return self._intake.persist(ReceivedObject(**vars(arrival), header=header))
+            except (UnusableIdentifier, ContradictsCommand) as refusal:
                 self._keep(RefusedObject(**vars(arrival), refusal=refusal))
                 raise
-            return self._intake.persist(ReceivedObject(**vars(arrival), header=header))
         except Refusal:
             raise
         except Exception as error:  # the edge of an association: the peer gets its answer, the association goes on

@@ -10,7 +10,7 @@ from pydicom import Dataset, dcmread
 
 from config.settings import DicomSettings
 from integrations.dicom.arrivals import Intake
-from integrations.dicom.errors import OutOfResources, ReceiverNotStarted
+from integrations.dicom.errors import OutOfResources, ReceiverNotStarted, UnusableIdentifier
 from integrations.dicom.incoming import clear_incoming
 from integrations.dicom.receiver import start_receiver
 from integrations.dicom.sender import Delivered, verify
@@ -176,6 +176,14 @@ def test_what_cannot_be_stored_is_answered_a700_and_the_association_goes_on(
     assert len(refusal.ErrorComment) <= 64
     assert "Sample" not in str(refusal) + str(running.log.lines)
     assert list(running.incoming.iterdir()) == []
+
+
+def test_what_the_store_refuses_for_its_identifiers_is_kept(running: Running, case_files: Cases) -> None:
+    running.shelf.fault = UnusableIdentifier("Series Instance UID (0020,000E) is of another study")
+
+    (refusal,) = send_files(running.receiver.port, case_files("plain")[:1])
+
+    assert (status(refusal), len(running.shelf.refused)) == ("C000", 1)
 
 
 def test_an_object_is_refused_when_its_file_cannot_be_made(running: Running, case_files: Cases) -> None:
