@@ -27,8 +27,7 @@ def test_what_was_accepted_before_a_kill_is_on_disk(tmp_path: Path) -> None:
         with Sender(ours.recv()) as sender:
             for number in range(60):
                 sender.send(b"\x0b" + MESSAGE.replace(b"NM0001A", b"K%d" % number) + b"\x1c\r")
-            for _ in range(20):
-                accepted.append(fields_of(sender.answer())["MSA"][2])
+            accepted += [fields_of(sender.answer())["MSA"][2] for _ in range(20)]
             process.kill()
             process.join()
             accepted += rest(sender)
