@@ -11,7 +11,8 @@ from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.framing import CutShort, Deframer, Frame
 from integrations.hl7.identifiers import PatientId
 from integrations.hl7.merges import Merge, current_ids
-from integrations.hl7.oru import ReadMessage, ReportMessage, check_settings, read_message
+from integrations.hl7.oru import ReadMessage, check_settings, read_message
+from integrations.hl7.reports import ReportMessage
 from integrations.hl7.segments import split_messages
 from integrations.hl7.text import Section, joined
 from integrations.hl7.versions import current_version, labellings_of, versions_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from integrations.hl7.oru import ReportMessage
+from integrations.hl7.reports import ReportMessage
 from integrations.hl7.status import Status
 from integrations.hl7.text import joined
 

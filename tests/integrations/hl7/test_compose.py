@@ -47,6 +47,12 @@ def test_a_report_is_read_back_as_it_was_written() -> None:
     assert report.text == REPORT.text
 
 
+def test_a_line_of_two_quotes_does_not_mean_null() -> None:
+    (report,) = read_message(compose_oru(replace(REPORT, text='a\n""\nb')), SITE).reports
+
+    assert report.text == 'a\n""\nb'
+
+
 @given(text=texts.filter(lambda text: plain(text) == text))
 def test_any_plain_text_survives(text: str) -> None:
     (report,) = read_message(compose_oru(replace(REPORT, text=text)), SITE).reports

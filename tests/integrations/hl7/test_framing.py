@@ -69,6 +69,10 @@ def test_a_file_separator_inside_the_text_does_not_end_the_frame() -> None:
     assert Deframer(LIMIT).feed(b"\x0bMSH|half \x1c other half\x1c\r") == [Frame(b"MSH|half \x1c other half")]
 
 
+def test_the_last_of_several_file_separators_ends_the_frame() -> None:
+    assert Deframer(LIMIT).feed(b"\x0bMSH|one\x1c\x1c\r") == [Frame(b"MSH|one\x1c")]
+
+
 def test_a_soft_line_break_inside_the_text_begins_no_frame() -> None:
     assert Deframer(LIMIT).feed(b"\x0bMSH|one\x0btwo\x1c\r") == [Frame(b"MSH|one\x0btwo")]
 

@@ -200,6 +200,16 @@ def test_stopping_lets_the_message_at_hand_be_stored_and_answered() -> None:
             socket.create_connection(("127.0.0.1", listener.port), timeout=2)
 
 
+def test_stopping_keeps_what_came_of_a_frame() -> None:
+    service = Service(SITE)
+    with listening(service) as listener, Sender(listener.port) as sender:
+        sender.send(FRAME + FRAME[:200])
+        sender.answer()
+        listener.stop()
+
+    assert [each.raw for each in service.incomplete] == [FRAME[1:200]]
+
+
 def test_connections_over_the_limit_are_closed_at_once() -> None:
     with listening(Service(SITE), ListenerLimits(connections=1)) as listener, Sender(listener.port) as first:
         first.send(FRAME)

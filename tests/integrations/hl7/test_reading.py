@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from config.settings import Hl7Settings
 from integrations.hl7.errors import UnreadableMessage
-from integrations.hl7.oru import ReportMessage, read_message
+from integrations.hl7.oru import read_message
+from integrations.hl7.reports import ReportMessage
 from integrations.hl7.status import Status
 from integrations.hl7.text import Section
 from tests.integrations.hl7.cases import FOLDER, SITE
@@ -59,6 +60,12 @@ def ed(content: bytes, subtype: str) -> str:
 )
 def test_text_is_read_by_its_value_type(segments: list[str], text: str) -> None:
     assert only_report(oru(*segments)).text == text
+
+
+def test_notes_on_the_order_or_the_specimen_are_no_lines_of_the_report() -> None:
+    raw = oru("OBX|1|TX|1||Normal.", "SPM|1", "NTE|1||Specimen.").replace(b"OBR|", b"ORC|RE\rNTE|1||Order.\rOBR|")
+
+    assert only_report(raw).text == "Normal."
 
 
 @pytest.mark.parametrize(
@@ -152,6 +159,13 @@ def test_an_order_without_text_shares_the_text_of_another() -> None:
 
     assert [report.covers for report in (*before, *after)] == [("A1", "A2"), ("A1", "A2")]
     assert [report.accession for report in (*before, *after)] == ["A2", "A1"]
+
+
+def test_a_final_report_without_text_goes_to_a_person() -> None:
+    report = only_report(oru())
+
+    assert report.review
+    assert not report.to_be_labelled
 
 
 def test_two_orders_with_text_are_two_reports() -> None:

@@ -4,7 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from integrations.hl7.oru import ReportMessage, read_message
+from integrations.hl7.oru import read_message
+from integrations.hl7.reports import ReportMessage
 from integrations.hl7.status import Status
 from integrations.hl7.times import HospitalTime
 from integrations.hl7.versions import VersionOrder, current_version, labellings_of, supersedes, versions_of
