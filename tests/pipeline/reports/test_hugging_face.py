@@ -24,6 +24,7 @@ def chat(text: str) -> tuple[Message, ...]:
 SHORT, MIDDLE, LONG = (
     AnswerPrompt(chat(text), "ANSWER: ") for text in ("Slip.", "No slip at L4-5. " * 5, "Canal. " * 40)
 )
+PADDING = 0
 TOO_LONG = AnswerPrompt(chat("x" * 2000), "ANSWER: ")
 
 
@@ -76,9 +77,22 @@ def test_a_summary_is_what_transformers_writes_greedily_with_its_penalty(
 
 
 def test_padding_does_not_change_a_summary(tiny_engine: HuggingFaceEngine) -> None:
-    chats = [SHORT.chat, LONG.chat, MIDDLE.chat]
+    chats = [SHORT.chat, MIDDLE.chat]
 
     assert tiny_engine.summarise(chats) == [tiny_engine.summarise([one])[0] for one in chats]
+
+
+def test_the_penalty_does_not_count_padding(make_model: MakeModel) -> None:
+    folder = make_model()
+    tokens, model = ChatTokenizer(folder), AutoModelForCausalLM.from_pretrained(folder)
+    short, long = tokens.encode(SHORT.chat), tokens.encode(MIDDLE.chat)
+    limits = Limits((), 3, 1500, 1.15)
+    [likeliest, *_] = write_greedily(model, [short], limits)[0]
+    model.lm_head.weight.data[PADDING] = 1.01 * model.lm_head.weight.data[likeliest]
+
+    beside_longer, _ = write_greedily(model, [short, long], limits)
+
+    assert beside_longer[0] == PADDING
 
 
 def test_a_row_stops_at_an_end_token_and_the_others_go_on(make_model: MakeModel) -> None:

@@ -79,6 +79,11 @@ def test_a_layout_is_split_as_expected(text: str, expected: dict[str, str]) -> N
             Sections(findings="HISTORY OF SURGERY AT L5.\nNO RECURRENCE."),
             id="a report in capitals without headings",
         ),
+        pytest.param(
+            "MR Spine (Sag T1/STIR). Hx: renal cancer. Mass in L1. Imp: deposit.",
+            Sections("MR Spine (Sag T1/STIR).", history="renal cancer.", findings="Mass in L1.", conclusion="deposit."),
+            id="a title with the sequences in brackets",
+        ),
         pytest.param("ADDENDUM 2: seen again.", Sections(addendum="seen again."), id="a numbered addendum"),
         pytest.param("  \n", Sections(), id="nothing"),
         pytest.param("MRI LUMBAR SPINE", Sections(title="MRI LUMBAR SPINE"), id="a title alone"),
