@@ -7,16 +7,13 @@ delayed acknowledgements, which otherwise decide.
 """
 
 import argparse
-import importlib
 import json
 import multiprocessing
 import os
 import platform
-import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -30,14 +27,16 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from benchmarks.rows import print_rows
-from config.settings import DicomSettings, Peer
-from integrations.dicom.arrivals import Intake, ReceivedObject, StoreOutcome
+from config.settings import DicomSettings, Peer, Settings
+from integrations.dicom.arrivals import Intake
 from integrations.dicom.receiver import start_receiver
+from service.receiving import Receiving
+from service.store.database import open_database
+from service.store.objects import ObjectStore
+from service.store.upgrade import upgrade_database
 from tests.peers.dicom import running_orthanc, running_storescp
 
-Persist = Callable[[ReceivedObject], StoreOutcome]
 Side = Callable[[Path], AbstractContextManager[Peer]]
-STORE = "benchmarks.receive:sqlite_store"
 
 
 @dataclass(frozen=True)
@@ -51,73 +50,31 @@ class Case:
     goals: dict[str, float]
 
 
-def sqlite_store(folder: Path) -> Persist:
-    """Make the shortest `persist` that keeps the promise of 0000H: file, folder and row synchronised to the disk."""
-    objects, local = folder / "objects", threading.local()
-    objects.mkdir()
-
-    def connection() -> sqlite3.Connection:
-        if not hasattr(local, "connection"):
-            local.connection = sqlite3.connect(folder / "rows.sqlite", isolation_level=None, timeout=30)
-            local.connection.execute("PRAGMA journal_mode=WAL")
-            local.connection.execute("PRAGMA synchronous=FULL")
-            local.connection.execute(
-                "CREATE TABLE IF NOT EXISTS instance (sop_instance_uid PRIMARY KEY, sha256, study)"
-            )
-        made: sqlite3.Connection = local.connection
-        return made
-
-    def persist(received: ReceivedObject) -> StoreOutcome:
-        _synchronise(received.path)
-        received.path.replace(objects / received.sha256)
-        _synchronise(objects)
-        row = (received.sop_instance_uid, received.sha256, received.header.study_uid)
-        connection().execute("INSERT INTO instance VALUES (?, ?, ?)", row)
-        return StoreOutcome.STORED
-
-    return persist
-
-
-def _synchronise(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class _NoLog:
     def warning(self, event: str, **fields: object) -> None:
         print(event, fields, file=sys.stderr)
 
 
-def _serve(folder: Path, store: str, pipe: Connection) -> None:
-    """Run our receiver in this process until the pipe says so."""
-    module, function = store.split(":")
-    incoming = folder / "incoming"
-    incoming.mkdir(parents=True)
-    persist: Persist = getattr(importlib.import_module(module), function)(folder)
-    intake = Intake(incoming, persist, lambda refused: refused.path.unlink())
+def _serve(folder: Path, pipe: Connection) -> None:
+    """Run our receiver on our store in this process until the pipe says so."""
+    upgrade_database(folder)
+    receiving = Receiving(open_database(folder), ObjectStore(folder), Settings(data=folder))
+    intake = Intake(receiving.store.incoming, receiving.persist, receiving.keep_refused)
     receiver = start_receiver(DicomSettings(port=0), intake, _NoLog())
     pipe.send(receiver.port)
     pipe.recv()
     receiver.stop()
 
 
-def ours(store: str) -> Side:
-    """Our receiver as a process of its own, with the store made by `module:function` of a folder."""
-
-    @contextmanager
-    def running(folder: Path) -> Iterator[Peer]:
-        here, there = multiprocessing.Pipe()
-        context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_serve, args=(folder, store, there))
-        process.start()
-        yield Peer(name="ours", ae_title="SPINELABEL", port=here.recv())
-        here.send("stop")
-        process.join(30)
-
-    return running
+@contextmanager
+def ours(folder: Path) -> Iterator[Peer]:
+    """Run our receiver on our store as a process of its own."""
+    here, there = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(folder, there))
+    process.start()
+    yield Peer(name="ours", ae_title="SPINELABEL", port=here.recv())
+    here.send("stop")
+    process.join(30)
 
 
 @contextmanager
@@ -218,11 +175,10 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=60, help="objects of 512 x 512 x 16 bit")
     parser.add_argument("--associations", type=int, nargs="+", default=[1, 8], help="at one time")
     parser.add_argument("--rounds", type=int, default=1, help="turns of each side; the best counts")
-    parser.add_argument("--store", default=STORE, help="module:function that makes our persist from a folder")
     parser.add_argument("--work", type=Path, default=None, help="folder for files and stores, on the disk to measure")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    sides: dict[str, Side] = {"ours": ours(arguments.store), "storescp": dcmtk, "Orthanc": orthanc}
+    sides: dict[str, Side] = {"ours": ours, "storescp": dcmtk, "Orthanc": orthanc}
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory(dir=arguments.work) as work:
         for case in cases(arguments, Path(work)):
