@@ -235,7 +235,7 @@ def _refuse_open_doors(settings: Settings, where: str) -> None:
         )
     if settings.web.host not in LOOPBACK:
         raise UnusableSettings(
-            f"{where}: web.host is {settings.web.host}; the page has no accounts yet and must stay on loopback, 127.0.0.1."
+            f"{where}: web.host is {settings.web.host}; the page has no accounts yet and must stay on loopback."
         )
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
-from integrations.hl7.oru import ReportMessage, read_message
+from integrations.hl7.oru import read_message
+from integrations.hl7.reports import ReportMessage
 from integrations.hl7.status import Status
 from integrations.hl7.versions import current_version, says_the_same
 from service.candidates import pair_report, paired_studies, results_changed

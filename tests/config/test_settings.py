@@ -70,4 +70,4 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_settings_cannot_be_changed_after_the_start() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Settings().dicom.port = 1  # type: ignore[misc]
+        Settings().dicom.port = 1
