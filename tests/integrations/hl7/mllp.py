@@ -36,13 +36,16 @@ class Service:
     stored: list[bytes] = field(default_factory=list)
     incomplete: list[IncompleteMessage] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    entered: threading.Event = field(default_factory=threading.Event)
     fails: bool = False
 
     def __post_init__(self) -> None:
         self.gate.set()
 
     def receive(self, message: ReceivedMessage) -> Answer:
-        self.gate.wait(PATIENCE_SECONDS)
+        gate = self.gate
+        self.entered.set()
+        gate.wait(PATIENCE_SECONDS)
         if self.fails:
             raise OSError(28, "No space left on device")
         self._keep(message.raw)

@@ -74,7 +74,7 @@ def test_a_slow_message_does_not_hold_up_other_connections() -> None:
     service.gate.clear()
     with listening(service) as listener, Sender(listener.port) as slow, Sender(listener.port) as other:
         slow.send(FRAME)
-        wait_until(lambda: listener.counts.messages == 1, "the slow message to arrive")
+        assert service.entered.wait(10)
         held, service.gate = service.gate, threading.Event()
         service.gate.set()
         other.send(FRAME)
@@ -188,7 +188,7 @@ def test_stopping_lets_the_message_at_hand_be_stored_and_answered() -> None:
     service.gate.clear()
     with listening(service) as listener, Sender(listener.port) as sender, Sender(listener.port) as idle:
         sender.send(FRAME)
-        wait_until(lambda: listener.counts.messages == 1, "the message to arrive")
+        assert service.entered.wait(10)
         stopping = threading.Thread(target=listener.stop)
         stopping.start()
         assert idle.answer() == b""
