@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -19,6 +19,7 @@ _LAYOUTS = (
     "EXAM: MRI LUMBAR SPINE\nHX: {history}.\nCOMP: none.\nFINDINGS: {sentences}\nIMP: 1) {conclusion}.",
     "Indication\n----------\n{history}.\n\nFindings\n--------\n{lines}\n\nOpinion\n-------\n{conclusion}.",
 )
+Kind = Literal["present", "absent"]
 _HISTORIES = ("back pain", "leg pain for six weeks", "fell off a ladder", "numb foot", "stiff back in the morning")
 
 
@@ -47,13 +48,12 @@ def drawn_report(seed: int, conditions: Mapping[str, Sequence[str]]) -> DrawnRep
     present = _with_implied(conditions)
     statements, conclusion = [], []
     for condition in [*_phrases(), *(name for name in present if name not in _phrases())]:
-        found = _positive(draw, condition, present[condition]) if condition in present else []
+        found = _statements(draw, condition, "present", present[condition]) if condition in present else []
         conclusion += found
-        statements += found or _negative(draw, condition, LUMBAR_LEVELS)
+        statements += found or _statements(draw, condition, "absent", LUMBAR_LEVELS)
         if found and _names_level(condition, "absent"):
-            statements += _negative(
-                draw, condition, [level for level in LUMBAR_LEVELS if level not in present[condition]]
-            )
+            others = [level for level in LUMBAR_LEVELS if level not in present[condition]]
+            statements += _statements(draw, condition, "absent", others)
     draw.shuffle(statements)
     sentences = [_sentence(statement) for statement in statements]
     text = draw.choice(_LAYOUTS).format(
@@ -72,7 +72,7 @@ def _phrases() -> dict[str, dict[str, Any]]:
     return phrases
 
 
-def _names_level(condition: str, kind: str) -> bool:
+def _names_level(condition: str, kind: Kind) -> bool:
     return any("{" in phrase for phrase in _phrases().get(condition, {}).get(kind, ()))
 
 
@@ -88,16 +88,11 @@ def _with_implied(conditions: Mapping[str, Sequence[str]]) -> dict[str, tuple[st
     return {condition: tuple(sorted(levels)) for condition, levels in present.items()}
 
 
-def _positive(draw: random.Random, condition: str, levels: Sequence[str]) -> list[str]:
-    phrases = _phrases().get(condition, {}).get("present", [f"{condition} is present"])
-    if not _names_level(condition, "present"):
-        return [draw.choice(phrases)]
-    return [_at(draw.choice(phrases), level) for level in levels]
-
-
-def _negative(draw: random.Random, condition: str, levels: Sequence[str]) -> list[str]:
-    phrases = _phrases().get(condition, {}).get("absent", [f"no {condition}"])
-    if not _names_level(condition, "absent"):
+def _statements(draw: random.Random, condition: str, kind: Kind, levels: Sequence[str]) -> list[str]:
+    """Draw a phrase of the condition for each level, or one where its phrases name none."""
+    by_name = {"present": [f"{condition} is present"], "absent": [f"no {condition}"]}
+    phrases = _phrases().get(condition, by_name)[kind]
+    if not _names_level(condition, kind):
         return [draw.choice(phrases)]
     return [_at(draw.choice(phrases), level) for level in levels]
 

@@ -21,7 +21,7 @@ REPETITION_PENALTY = 1.15
 SHOWABLE_PARAMETERS = 3_000_000_000
 """Below this size, summaries of reports are often wrong; they serve the answer and are not shown."""
 NOISE = {torch.float32: 0.001, torch.bfloat16: 0.25}
-"""Log-odds by which an answer may move with its batch: three times the 0.08 seen with the embedded model in bfloat16."""
+"""Log-odds by which an answer may move with its batch: three times the 0.08 that the embedded model showed."""
 
 
 class HuggingFaceEngine:
