@@ -36,7 +36,7 @@ from service.installation import SOFTWARE
 from service.store.database import reading
 from service.store.tables import Delivery, DeliveryState
 from service.workflows import AT_ONCE, Work
-from tests.end_to_end.test_main_job import outgoing
+from tests.end_to_end.outgoing import outgoing
 from tests.peers.daemon import Daemon, framed, running_daemon
 from tests.peers.dicom import running_storescp
 from tests.waiting import wait_until

@@ -13,11 +13,10 @@ from typing import Any
 import polars as pl
 import pytest
 from pydicom import Dataset, dcmread
-from pydicom.uid import generate_uid
 from sqlmodel import Session, select
 
 from config.settings import load_settings
-from integrations.hl7.compose import OutgoingReport, compose_oru
+from integrations.hl7.compose import compose_oru
 from integrations.sr.reading import SrFinding, read_findings
 from pipeline.training.drawn_reports import drawn_report
 from pipeline.training.drawn_studies import drawn_study
@@ -26,6 +25,7 @@ from service.exports import export_cohort
 from service.store.database import reading
 from service.store.findings import current_findings
 from service.store.tables import FindingRow, Instance, Message, Pairing, Report, Study, row_id
+from tests.end_to_end.outgoing import outgoing
 from tests.integrations.sr.judges import verdicts
 from tests.peers.daemon import Daemon, framed, running_daemon
 from tests.peers.dicom import Orthanc, running_orthanc
@@ -102,26 +102,6 @@ def run(hospital: Hospital, images: tuple[Dataset, ...], text: str, folder: Path
     with reading(daemon.engine()) as session:
         study = session.exec(select(Study).where(Study.study_uid == study_uid)).one()
     return Outcome(row_id(study), study_uid, path, images)
-
-
-def outgoing(image: Dataset, text: str) -> OutgoingReport:
-    now = datetime.now(UTC)
-    return OutgoingReport(
-        control_id=generate_uid()[-18:],
-        accession=str(image.AccessionNumber),
-        study_uid="",
-        patient_id=str(image.PatientID),
-        authority="",
-        family=str(image.PatientName.family_name),
-        given=str(image.PatientName.given_name),
-        birth_date=str(image.get("PatientBirthDate") or ""),
-        sex=str(image.get("PatientSex") or ""),
-        procedure_code="MRLS",
-        procedure="MR LUMBAR SPINE",
-        observed_at=now,
-        reported_at=now,
-        text=text,
-    )
 
 
 def reports_in(orthanc: Orthanc, study_uid: str) -> list[str]:

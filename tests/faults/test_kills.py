@@ -16,7 +16,7 @@ from pipeline.training.drawn_studies import drawn_study
 from service.roles import ROLES
 from service.store.database import reading
 from service.store.tables import Delivery, DeliveryState, Document, FindingRow, Instance, Message, Report, Study
-from tests.end_to_end.test_main_job import outgoing
+from tests.end_to_end.outgoing import outgoing
 from tests.peers.daemon import Daemon, framed, running_daemon
 from tests.peers.dicom import running_storescp
 from tests.waiting import wait_until
