@@ -12,12 +12,17 @@ SETTLED = frozenset({WorkState.DONE, WorkState.FAILED})
 
 @dataclass(frozen=True)
 class StudyProgress:
-    """How far a study has come. `reports` holds the labelling state and time of arrival of each paired report."""
+    """How far a study has come.
+
+    `reports` holds the labelling state and time of arrival of each paired report; `is_written` says that a structured
+    report was written before, which the new one supersedes.
+    """
 
     images: WorkState
     last_image: datetime | None
     reports: Sequence[tuple[WorkState, datetime]]
     review_reason: str
+    is_written: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def document_due(study: StudyProgress, rules: PairingSettings, now: datetime) ->
         return NotYet("waits for its report to be labelled", None)
     labelled = [arrived for state, arrived in study.reports if state in SETTLED]
     if study.images in SETTLED:
-        if labelled or study.last_image is None:
+        if labelled or study.is_written or study.last_image is None:
             return Due()
         return _after(study.last_image, rules.wait_for_report_hours, now, "waits for its report")
     if not labelled:

@@ -3,7 +3,7 @@
 from sqlmodel import Session, col, select
 
 from service.completion import StudyProgress
-from service.store.tables import Pairing, Report, Study, WorkState
+from service.store.tables import Document, Pairing, Report, Study, WorkState
 
 
 def study_progress(session: Session, study: Study) -> StudyProgress:
@@ -13,6 +13,11 @@ def study_progress(session: Session, study: Study) -> StudyProgress:
         .join(Pairing)
         .where(Pairing.study_id == study.id, col(Report.superseded_by).is_(None))
     ).all()
+    written = session.exec(select(Document.id).where(Document.study_id == study.id)).first()
     return StudyProgress(
-        study.images, study.last_image, [(WorkState(state), at) for state, at in reports], study.review_reason
+        images=study.images,
+        last_image=study.last_image,
+        reports=[(WorkState(state), at) for state, at in reports],
+        review_reason=study.review_reason,
+        is_written=written is not None,
     )

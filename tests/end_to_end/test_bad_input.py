@@ -1,4 +1,4 @@
-"""What should not happen and does: each is answered or kept, stands in the list with a sentence, and the daemon goes on."""
+"""What should not happen and does: it is answered or kept, listed with a sentence, and the daemon goes on."""
 
 import socket
 import urllib.request

@@ -48,6 +48,12 @@ def test_a_structured_report_waits_while(
     assert reason in decision.reason
 
 
+def test_a_structured_report_is_corrected_at_once_when_its_report_is_withdrawn() -> None:
+    study = StudyProgress(W.DONE, JUST_NOW, [(W.HELD, JUST_NOW)], "", is_written=True)
+
+    assert document_due(study, RULES, NOW) == Due()
+
+
 def test_a_wait_says_when_it_ends() -> None:
     decision = document_due(StudyProgress(W.DONE, JUST_NOW, [], ""), RULES, NOW)
 
