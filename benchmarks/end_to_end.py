@@ -24,21 +24,18 @@ from sqlmodel import func, select
 from benchmarks.rows import print_rows
 from config.conditions import load_conditions
 from integrations.dicom.sender import send_objects
-from integrations.hl7.compose import compose_oru
 from integrations.sr.document import write_sr
 from integrations.sr.values import Installation, SrContent, SrInstance, SrStudy
 from pipeline.images.reading import ImageReader, load_image_reader, read_study
 from pipeline.reports.labelling import Labeller, Report, label_reports, load_labeller
-from pipeline.training.drawn_reports import drawn_report
-from pipeline.training.drawn_studies import drawn_study
 from pipeline.values import ReportLabels
 from service.installation import SOFTWARE
 from service.store.database import reading
 from service.store.tables import Delivery, DeliveryState
 from service.workflows import AT_ONCE, Work
-from tests.end_to_end.outgoing import outgoing
-from tests.peers.daemon import Daemon, framed, running_daemon
+from tests.peers.daemon import Daemon, running_daemon
 from tests.peers.dicom import running_storescp
+from tests.peers.sent import Sent, draw
 from tests.waiting import wait_until
 
 QUIET_SECONDS = 0.5
@@ -48,33 +45,11 @@ CONDITIONS = load_conditions()
 
 
 @dataclass(frozen=True)
-class Sent:
-    """A study as files, the text of its report, and the file of its message."""
-
-    images: tuple[Path, ...]
-    text: str
-    message: Path
-
-
-@dataclass(frozen=True)
 class Parts:
     """The models, loaded."""
 
     labeller: Labeller
     reader: ImageReader
-
-
-def draw(folder: Path, seed: int) -> Sent:
-    """Draw a study and its report into a folder."""
-    folder.mkdir()
-    study = drawn_study(seed)
-    images = tuple(folder / f"{number:03}.dcm" for number in range(len(study.datasets)))
-    for image, path in zip(study.datasets, images, strict=True):
-        image.save_as(path, enforce_file_format=True)
-    text = drawn_report(seed, {"stenosis": ("L4-L5",)}).text
-    message = folder / "report.hl7"
-    message.write_bytes(framed(compose_oru(outgoing(study.datasets[0], text))))
-    return Sent(images, text, message)
 
 
 def seconds_of(work: Callable[[], object]) -> float:

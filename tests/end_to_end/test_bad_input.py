@@ -19,9 +19,9 @@ from pipeline.training.drawn_studies import drawn_study
 from service.log import configure_log
 from service.store.database import reading
 from service.store.tables import Delivery, Document, Study, WorkState
-from tests.end_to_end.outgoing import outgoing
 from tests.peers.daemon import Daemon, framed, running_daemon
 from tests.peers.dicom import free_port
+from tests.peers.sent import outgoing, write_images, write_message
 from tests.waiting import wait_until
 
 REPORT = drawn_report(1, {"stenosis": ("L4-L5",)}).text
@@ -46,16 +46,11 @@ def page(daemon: Daemon) -> str:
 
 
 def send(daemon: Daemon, images: tuple[Dataset, ...], folder: Path) -> list[DeliveryAnswer]:
-    paths = [folder / f"{number:03}.dcm" for number in range(len(images))]
-    for image, path in zip(images, paths, strict=True):
-        image.save_as(path, enforce_file_format=True)
-    return send_objects(paths, daemon.peer(), "TEST")
+    return send_objects(write_images(images, folder), daemon.peer(), "TEST")
 
 
 def send_report(daemon: Daemon, image: Dataset, folder: Path, text: str = REPORT) -> str:
-    message = folder / "report.hl7"
-    message.write_bytes(framed(compose_oru(outgoing(image, text))))
-    return daemon.send_report(message)
+    return daemon.send_report(write_message(image, text, folder))
 
 
 def test_an_object_without_a_study_is_refused_and_listed(daemon: Daemon, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from pydicom import Dataset, dcmread
 from sqlmodel import Session, select
 
 from config.settings import load_settings
-from integrations.hl7.compose import compose_oru
 from integrations.sr.reading import SrFinding, read_findings
 from pipeline.training.drawn_reports import drawn_report
 from pipeline.training.drawn_studies import drawn_study
@@ -25,10 +24,10 @@ from service.exports import export_cohort
 from service.store.database import reading
 from service.store.findings import current_findings
 from service.store.tables import FindingRow, Instance, Message, Pairing, Report, Study, row_id
-from tests.end_to_end.outgoing import outgoing
 from tests.integrations.sr.judges import verdicts
-from tests.peers.daemon import Daemon, framed, running_daemon
+from tests.peers.daemon import Daemon, running_daemon
 from tests.peers.dicom import Orthanc, running_orthanc
+from tests.peers.sent import write_images, write_message
 from tests.waiting import wait_until
 
 # A real lumbar series lies in a folder beside the project's, which a copy of the project may lack.
@@ -87,14 +86,9 @@ def real(hospital: Hospital, tmp_path_factory: pytest.TempPathFactory) -> Outcom
 def run(hospital: Hospital, images: tuple[Dataset, ...], text: str, folder: Path) -> Outcome:
     """Put a study into Orthanc, have it forwarded, send its report, and fetch the structured report from Orthanc."""
     daemon, orthanc = hospital.daemon, hospital.orthanc
-    stored = []
-    for number, image in enumerate(images):
-        image.save_as(folder / f"{number:03}.dcm", enforce_file_format=True)
-        stored.append(orthanc.request("/instances", (folder / f"{number:03}.dcm").read_bytes())["ID"])
+    stored = [orthanc.request("/instances", path.read_bytes())["ID"] for path in write_images(images, folder)]
     orthanc.send(stored, "SPINELABEL", daemon.port("receive"))
-    message = folder / "report.hl7"
-    message.write_bytes(framed(compose_oru(outgoing(images[0], text))))
-    assert "MSA|AA" in daemon.send_report(message)
+    assert "MSA|AA" in daemon.send_report(write_message(images[0], text, folder))
     study_uid = str(images[0].StudyInstanceUID)
     (found,) = wait_until(lambda: reports_in(orthanc, study_uid), "the structured report in Orthanc", LABELLING_SECONDS)
     path = folder / "sr.dcm"

@@ -1,7 +1,6 @@
 """Every role is killed in turn during a run of ten studies, with work in hand; the result is as without it, once."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -10,31 +9,20 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from integrations.dicom.sender import Delivered, send_objects
-from integrations.hl7.compose import compose_oru
-from pipeline.training.drawn_reports import drawn_report
-from pipeline.training.drawn_studies import drawn_study
 from service.roles import ROLES
 from service.store.database import reading
 from service.store.tables import Delivery, DeliveryState, Document, FindingRow, Instance, Message, Report, Study
-from tests.end_to_end.outgoing import outgoing
-from tests.peers.daemon import Daemon, framed, running_daemon
+from tests.peers.daemon import Daemon, running_daemon
 from tests.peers.dicom import running_storescp
+from tests.peers.sent import Sent, draw
 from tests.waiting import wait_until
 
 STUDIES = 10
 
 
-@dataclass(frozen=True)
-class Sent:
-    """A study on its way: its files, and the file of its report."""
-
-    images: tuple[Path, ...]
-    report: Path
-
-
 @pytest.fixture(scope="module")
 def sent(tmp_path_factory: pytest.TempPathFactory) -> list[Sent]:
-    return [_write(tmp_path_factory.mktemp("study"), seed) for seed in range(1, STUDIES + 1)]
+    return [draw(tmp_path_factory.mktemp("study"), seed) for seed in range(1, STUDIES + 1)]
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +39,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, pacs_folder: Path) -> Itera
         yield running
 
 
-def _write(folder: Path, seed: int) -> Sent:
-    study = drawn_study(seed)
-    images = tuple(folder / f"{number:03}.dcm" for number in range(len(study.datasets)))
-    for image, path in zip(study.datasets, images, strict=True):
-        image.save_as(path, enforce_file_format=True)
-    text = drawn_report(seed, {"stenosis": ("L4-L5",)}).text
-    report = folder / "report.hl7"
-    report.write_bytes(framed(compose_oru(outgoing(study.datasets[0], text))))
-    return Sent(images, report)
-
-
 def _send(daemon: Daemon, study: Sent) -> None:
     """Send as a PACS and an interface engine do: again, until everything has been taken."""
     wait_until(lambda: _images_taken(daemon, study), "the images to be taken", 120)
@@ -74,7 +51,7 @@ def _images_taken(daemon: Daemon, study: Sent) -> bool:
 
 def _report_taken(daemon: Daemon, study: Sent) -> bool:
     try:
-        return "MSA|AA" in daemon.send_report(study.report)
+        return "MSA|AA" in daemon.send_report(study.message)
     except OSError:
         return False
 
