@@ -100,6 +100,12 @@ def test_wording_that_leaves_a_condition_open_is_named(report: str, hedge: str |
     assert ReportText(report).mention(CONDITIONS["spondylolisthesis"]).hedge == hedge
 
 
+def test_the_sentence_that_settles_a_condition_is_given_before_one_that_leaves_it_open() -> None:
+    report = ReportText("Possible slip of L4. A slip of 4 mm is measured.")
+
+    assert report.mention(CONDITIONS["spondylolisthesis"]).sentence == "A slip of 4 mm is measured."
+
+
 @pytest.mark.parametrize(
     ("report", "shown"),
     [

@@ -11,8 +11,8 @@ from pipeline.reports.labelling import Report, UnlabelledReport
 from pipeline.reports.tables import read_reports, write_labels
 from pipeline.values import Finding, Provenance, ReportLabels, Source, Standing, State
 
-ROWS = pl.DataFrame({"id": ["007", "b"], "text": ["L4-5: bulge,\nno slip.", 'A "quote".'], "other": [1, 2]})
-REPORTS = (Report("007", "L4-5: bulge,\nno slip."), Report("b", 'A "quote".'))
+ROWS = pl.DataFrame({"id": ["007", "8"], "text": ["L4-5: bulge,\nno slip.", 'A "quote".'], "other": [1, 2]})
+REPORTS = (Report("007", "L4-5: bulge,\nno slip."), Report("8", 'A "quote".'))
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
