@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import torch
 from pydicom import dcmread
 from sqlmodel import func, select
 
@@ -31,7 +32,8 @@ from pipeline.reports.labelling import Labeller, Report, label_reports, load_lab
 from pipeline.values import ReportLabels
 from service.installation import SOFTWARE
 from service.store.database import reading
-from service.store.tables import Delivery, DeliveryState
+from service.store.states import DeliveryState
+from service.store.tables import Delivery
 from service.workflows import AT_ONCE, Work
 from tests.peers.daemon import Daemon, running_daemon
 from tests.peers.dicom import running_storescp
@@ -125,6 +127,7 @@ def measure(work: Path, count: int) -> list[dict[str, object]]:
         running_daemon(work / "daemon", pacs, settings) as daemon,
     ):
         daemon.port("work")
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # as the daemon does
         parts = Parts(
             load_labeller("embedded", "direct", daemon.data, SOFTWARE), load_image_reader("demonstration", SOFTWARE)
         )

@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from config.settings import Settings
 from service.pairing import Decision, NeedsReview, Paired, Person, ReportKeys, StudyKeys, pair
-from service.store.tables import OrderNumber, Pairing, PairingState, Patient, Report, Study, WorkState, row_id
+from service.store.states import PairingState, WorkState
+from service.store.tables import OrderNumber, Pairing, Patient, Report, Study, row_id
 
 
 def pair_report(session: Session, report: Report, settings: Settings, now: datetime) -> None:

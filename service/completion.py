@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from config.settings import PairingSettings
-from service.store.tables import WorkState
+from service.store.states import WorkState
 
 SETTLED = frozenset({WorkState.DONE, WorkState.FAILED})
 

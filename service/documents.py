@@ -21,19 +21,8 @@ from service.receiving import NOT_IMAGES
 from service.store.database import reading, writing
 from service.store.findings import current_findings, to_findings
 from service.store.objects import ObjectStore
-from service.store.tables import (
-    Delivery,
-    Document,
-    Instance,
-    Message,
-    ObjectState,
-    Pairing,
-    Report,
-    Series,
-    Study,
-    WorkState,
-    row_id,
-)
+from service.store.states import ObjectState, WorkState
+from service.store.tables import Delivery, Document, Instance, Message, Pairing, Report, Series, Study, row_id
 
 Accepts = Literal["calibrated", "trial"]
 

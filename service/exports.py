@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Engine, Select, select
+from sqlalchemy import Engine, Row, Select, select
 from sqlmodel import col
 
 from integrations.deidentify import UnusableDate, age_at_study, describe, pseudonym, shifted_date
@@ -35,7 +35,7 @@ def export_cohort(engine: Engine, data: Path, cohort: Cohort, now: datetime) -> 
     key = _pseudonym_key(data)
     with reading(engine) as session:
         frame = pl.DataFrame(
-            [_row(key, *found) for found in session.execute(_findings(cohort))], schema=SCHEMA, orient="row"
+            [_row(key, found) for found in session.execute(_findings(cohort))], schema=SCHEMA, orient="row"
         )
     folder = data / "exports" / cohort.name / now.strftime("%Y-%m-%dT%H%M%S.%fZ")
     aside = folder.with_name(f".{folder.name}")
@@ -59,7 +59,7 @@ def export_cohort(engine: Engine, data: Path, cohort: Cohort, now: datetime) -> 
     return Run(folder, frame.height, (*files, "manifest.json", "README.md"))
 
 
-def _findings(cohort: Cohort) -> Select[FindingRow, ProvenanceRow, Study, Patient, Report]:
+def _findings(cohort: Cohort) -> Select[FindingRow, ProvenanceRow, Study, Patient, Report | None]:
     """Select the current findings of a cohort: of images by their study, of reports by each study paired with them."""
     found = (
         select(FindingRow, ProvenanceRow, Study, Patient, Report)
@@ -78,9 +78,8 @@ def _findings(cohort: Cohort) -> Select[FindingRow, ProvenanceRow, Study, Patien
     return found
 
 
-def _row(
-    key: bytes, finding: FindingRow, made_by: ProvenanceRow, study: Study, patient: Patient, report: Report | None
-) -> dict[str, Any]:
+def _row(key: bytes, found: Row[FindingRow, ProvenanceRow, Study, Patient, Report | None]) -> dict[str, Any]:
+    finding, made_by, study, patient, report = found
     identity = patient.identifier or f"of study {study.study_uid}"
     studied = _date(study.study_date)
     born = _date(patient.birth_date)

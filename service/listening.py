@@ -16,7 +16,8 @@ from integrations.hl7.oru import ReadMessage, read_message
 from integrations.hl7.places import Fault, FieldPlace
 from service.report_versions import Filing, file_reports
 from service.store.database import writing
-from service.store.tables import Message, MessageState, row_id
+from service.store.states import MessageState
+from service.store.tables import Message, row_id
 
 UNFILED = Fault(FieldPlace("MSH", 0), "207", "The message is kept, but its report could not be filed.")
 

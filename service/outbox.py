@@ -9,7 +9,8 @@ from config.settings import Settings
 from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, send_objects
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
-from service.store.tables import Delivery, DeliveryState, Document, row_id
+from service.store.states import DeliveryState
+from service.store.tables import Delivery, Document, row_id
 
 FIRST_PAUSE = timedelta(seconds=5)
 LONGEST_PAUSE = timedelta(hours=1)

@@ -3,7 +3,8 @@
 from sqlmodel import Session, col, select
 
 from service.completion import StudyProgress
-from service.store.tables import Document, Pairing, Report, Study, WorkState
+from service.store.states import WorkState
+from service.store.tables import Document, Pairing, Report, Study
 
 
 def study_progress(session: Session, study: Study) -> StudyProgress:

@@ -14,18 +14,11 @@ from integrations.dicom.errors import OutOfResources
 from integrations.dicom.header import InstanceHeader
 from service.candidates import pair_waiting_reports
 from service.errors import DiskNearlyFull
+from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
-from service.store.tables import (
-    Instance,
-    ObjectState,
-    Patient,
-    Series,
-    Study,
-    WorkState,
-    row_id,
-    utc_now,
-)
+from service.store.states import ObjectState, WorkState
+from service.store.tables import Instance, Patient, Series, Study, row_id
 
 NOT_IMAGES = frozenset({"SR", "PR", "KO", "DOC", "REG", "RWV", "SEG", "AU", "PLAN", "RTSTRUCT", "ANN", "FID"})
 """Modalities (DICOM PS3.3 C.7.3.1.1.1) whose objects say nothing about whether the images are complete."""

@@ -13,7 +13,8 @@ from integrations.hl7.status import Status
 from integrations.hl7.versions import current_version, says_the_same
 from service.candidates import pair_report, paired_studies, results_changed
 from service.store.findings import supersede_findings
-from service.store.tables import Message, OrderNumber, Report, WorkState, row_id
+from service.store.states import WorkState
+from service.store.tables import Message, OrderNumber, Report, row_id
 
 
 @dataclass(frozen=True)

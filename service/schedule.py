@@ -7,7 +7,7 @@ from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.cohort_files import Cohort, load_cohorts
-from service.store.tables import utc_now
+from service.store.columns import utc_now
 
 
 def schedule_exports(scheduler: BaseScheduler, engine: Engine, settings: Settings, log: FilteringBoundLogger) -> None:

@@ -15,17 +15,8 @@ from config.settings import Settings
 from service.completion import Due, document_due, is_complete
 from service.progress import study_progress
 from service.store.database import reading, writing
-from service.store.tables import (
-    Delivery,
-    DeliveryState,
-    Instance,
-    ObjectState,
-    Report,
-    Series,
-    Study,
-    WorkState,
-    row_id,
-)
+from service.store.states import DeliveryState, ObjectState, WorkState
+from service.store.tables import Delivery, Instance, Report, Series, Study, row_id
 from service.workflows import Work
 
 Enqueue = Callable[[Work, int, str], None]

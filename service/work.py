@@ -24,20 +24,12 @@ from service.candidates import paired_studies, results_changed
 from service.documents import DocumentWriter, write_documents
 from service.outbox import Outbox, deliver
 from service.receiving import NOT_IMAGES
+from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings
 from service.store.objects import ObjectStore
-from service.store.tables import (
-    Delivery,
-    DeliveryState,
-    Instance,
-    ObjectState,
-    Report,
-    Series,
-    Study,
-    WorkState,
-    utc_now,
-)
+from service.store.states import DeliveryState, ObjectState, WorkState
+from service.store.tables import Delivery, Instance, Report, Series, Study
 from service.sweep import images_digest
 from service.workflows import AT_ONCE, Perform, Work
 

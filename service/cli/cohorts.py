@@ -8,8 +8,8 @@ from config.settings import load_settings
 from service.cli import ConfigFile, app, console
 from service.cohort_files import find_cohort, load_cohorts
 from service.exports import export_cohort
+from service.store.columns import utc_now
 from service.store.database import open_database
-from service.store.tables import utc_now
 from service.store.upgrade import upgrade_database
 
 cohort = typer.Typer(help="Cohorts of findings for research.", no_args_is_help=True)

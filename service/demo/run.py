@@ -22,12 +22,12 @@ from integrations.dicom.sender import Delivered, send_objects
 from integrations.dicom.stand_in import start_stand_in
 from service.cohort_files import EXAMPLE_COHORTS, find_cohort
 from service.demo.cases import Case
-from service.demo.summary import Arrived, summarise
+from service.demo.summary import Arrived, Outcome, summarise
 from service.endpoints import endpoint
 from service.errors import DemoFailed
 from service.exports import Run, export_cohort
+from service.store.columns import utc_now
 from service.store.database import open_database
-from service.store.tables import utc_now
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ def run_demo(demo: Demo, make_cases: Callable[[Path], Sequence[Case]], *, once: 
         first = min(found.seconds for found in arrived.values()) + sent_at - started
         demo.console.print(f"The first structured report came back {first:.0f} s after the start.")
         export = _export(settings, demo.out)
-        summarise(demo.console, demo.out, settings, cases, arrived, export)
+        summarise(demo.console, Outcome(demo.out, settings, cases, arrived, export))
         if not once:
             _stay(demo.console, endpoint(settings.data, "web"))
     pacs.stop()

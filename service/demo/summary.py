@@ -26,12 +26,22 @@ class Arrived:
     seconds: float
 
 
-def summarise(
-    console: Console, out: Path, settings: Settings, cases: Sequence[Case], arrived: Mapping[str, Arrived], export: Run
-) -> None:
+@dataclass(frozen=True)
+class Outcome:
+    """What the demo sent, what came back by study UID, and the export; `out` is where the results lie."""
+
+    out: Path
+    settings: Settings
+    cases: Sequence[Case]
+    arrived: Mapping[str, Arrived]
+    export: Run
+
+
+def summarise(console: Console, outcome: Outcome) -> None:
     """Write `summary.json` and print what it says."""
-    with reading(open_database(settings.data)) as session:
-        studies = [_study(session, case, arrived[case.study_uid]) for case in cases]
+    out, cases, export = outcome.out, outcome.cases, outcome.export
+    with reading(open_database(outcome.settings.data)) as session:
+        studies = [_study(session, case, outcome.arrived[case.study_uid]) for case in cases]
     agree = {source: _agreement(cases, studies, source) for source in ("report", "image")}
     summary = {"studies": studies, "export": {"rows": export.rows, "files": list(export.files)}, "agree": agree}
     (out / "summary.json").write_text(json.dumps(summary, indent=2), encoding="utf-8")

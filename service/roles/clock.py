@@ -9,8 +9,8 @@ from structlog.typing import FilteringBoundLogger
 from config.settings import Settings
 from service.endpoints import publish_endpoint
 from service.schedule import schedule_exports
+from service.store.columns import utc_now
 from service.store.database import open_database
-from service.store.tables import utc_now
 from service.sweep import sweep
 from service.workflows import Enqueuer
 

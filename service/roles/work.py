@@ -1,7 +1,9 @@
 """The models at work."""
 
+import os
 import threading
 
+import torch
 from structlog.typing import FilteringBoundLogger
 
 from config.conditions import load_conditions
@@ -23,6 +25,8 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) ->
     Raises:
         SpinelabelError: a model or the conditions file cannot be used.
     """
+    # One core stays for the roles that answer others; more threads than free cores only spin.
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
     conditions = load_conditions(settings.conditions)
     engine, store = open_database(settings.data), ObjectStore(settings.data)
     labeller = load_labeller(settings.reports.model, settings.reports.prompt, settings.data, SOFTWARE)

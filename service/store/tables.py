@@ -4,23 +4,14 @@ A condition is data: no table, column or constraint lists conditions. Findings a
 supersedes. Times are UTC.
 """
 
-from datetime import UTC, datetime
-from enum import StrEnum
+from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import (
-    JSON,
-    Column,
-    DateTime,
-    Dialect,
-    Index,
-    LargeBinary,
-    MetaData,
-    String,
-    TypeDecorator,
-    UniqueConstraint,
-)
+from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, UniqueConstraint
 from sqlmodel import Field, SQLModel
+
+from service.store.columns import state_column, time_column
+from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, WorkState
 
 SQLModel.metadata.naming_convention = MetaData(
     naming_convention={
@@ -30,107 +21,6 @@ SQLModel.metadata.naming_convention = MetaData(
         "pk": "pk_%(table_name)s",
     }
 ).naming_convention
-
-
-class UtcTime(TypeDecorator[datetime]):
-    """A time with its zone on every store; SQLite alone would lose it."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Turn any zone into UTC."""
-        return value.astimezone(UTC) if value else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give UTC back."""
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
-
-
-class StateText(TypeDecorator[StrEnum]):
-    """A state by its value as plain text, so that a new state needs no change of type in any database."""
-
-    impl = String
-    cache_ok = True
-
-    def __init__(self, states: type[StrEnum]) -> None:
-        super().__init__()
-        self.states = states
-
-    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """Write the value."""
-        return str(value) if value is not None else None
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002
-        """Give the state back."""
-        return self.states(value) if value is not None else None
-
-
-def utc_now() -> datetime:
-    """Give the present time."""
-    return datetime.now(UTC)
-
-
-def _time(*, nullable: bool = False, index: bool = False) -> Any:
-    return Field(
-        default=None if nullable else ...,
-        sa_type=UtcTime,
-        nullable=nullable,
-        index=index,
-    )
-
-
-def _state(default: StrEnum | None, states: type[StrEnum]) -> Any:
-    return Field(
-        default=... if default is None else default,
-        sa_column=Column(StateText(states), nullable=False, index=True),
-    )
-
-
-class ObjectState(StrEnum):
-    """What became of a received DICOM object."""
-
-    STORED = "stored"
-    SAME_CONTENT = "same content"
-    CONFLICT = "conflict"
-    REFUSED = "refused"
-
-
-class MessageState(StrEnum):
-    """What became of a received HL7 message."""
-
-    REPORT = "report"
-    KEPT = "kept"
-    REPEATED = "repeated"
-    REFUSED = "refused"
-    INCOMPLETE = "incomplete"
-
-
-class WorkState(StrEnum):
-    """How far a report's labelling or a study's reading has come."""
-
-    WAITING = "waiting"
-    HELD = "held"
-    QUEUED = "queued"
-    DONE = "done"
-    FAILED = "failed"
-
-
-class PairingState(StrEnum):
-    """Whether a report has found its study."""
-
-    UNPAIRED = "unpaired"
-    PAIRED = "paired"
-    REVIEW = "review"
-
-
-class DeliveryState(StrEnum):
-    """How far a document has come on its way to one destination."""
-
-    WAITING = "waiting"
-    QUEUED = "queued"
-    DELIVERED = "delivered"
-    REFUSED = "refused"
 
 
 class Patient(SQLModel, table=True):
@@ -163,16 +53,16 @@ class Study(SQLModel, table=True):
     study_date: str = ""
     study_time: str = ""
     description: str = ""
-    first_received: datetime = _time()
-    last_image: datetime | None = _time(nullable=True, index=True)
-    images: WorkState = _state(WorkState.WAITING, WorkState)
+    first_received: datetime = time_column()
+    last_image: datetime | None = time_column(nullable=True, index=True)
+    images: WorkState = state_column(WorkState.WAITING, WorkState)
     images_digest: str | None = None
     images_attempt: int = 0
     images_reason: str = ""
     series_read: str | None = None
     discs: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     results: int = 0
-    document: WorkState = _state(WorkState.DONE, WorkState)
+    document: WorkState = state_column(WorkState.DONE, WorkState)
     document_reason: str = ""
     review_reason: str = ""
 
@@ -202,10 +92,10 @@ class Instance(SQLModel, table=True):
     sha256: str = Field(index=True)
     file: str
     bytes: int
-    received: datetime = _time()
+    received: datetime = time_column()
     calling_ae: str
     address: str
-    state: ObjectState = _state(None, ObjectState)
+    state: ObjectState = state_column(None, ObjectState)
     conflict_of: int | None = Field(default=None, foreign_key="instance.id")
     reason: str = ""
 
@@ -216,7 +106,7 @@ class Message(SQLModel, table=True):
     __table_args__ = (Index(None, "sender", "control_id", "sha256"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    received: datetime = _time(index=True)
+    received: datetime = time_column(index=True)
     peer: str
     sender: str = ""
     control_id: str = ""
@@ -225,7 +115,7 @@ class Message(SQLModel, table=True):
     raw: bytes = Field(sa_type=LargeBinary)
     ack_code: str | None = None
     ack: bytes | None = Field(default=None, sa_type=LargeBinary)
-    state: MessageState = _state(None, MessageState)
+    state: MessageState = state_column(None, MessageState)
     repeat_of: int | None = Field(default=None, foreign_key="message.id")
     notes: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     reason: str = ""
@@ -250,19 +140,19 @@ class Report(SQLModel, table=True):
     birth_date: str = ""
     sex: str = ""
     procedure: str = ""
-    observed: datetime | None = _time(nullable=True)
-    reported: datetime | None = _time(nullable=True)
-    received: datetime = _time()
+    observed: datetime | None = time_column(nullable=True)
+    reported: datetime | None = time_column(nullable=True)
+    received: datetime = time_column()
     status: str
     version: int = 1
     text: str
     filler_number: str = ""
     placer_number: str = ""
     superseded_by: int | None = Field(default=None, foreign_key="report.id", index=True)
-    labels: WorkState = _state(WorkState.WAITING, WorkState)
+    labels: WorkState = state_column(WorkState.WAITING, WorkState)
     labels_attempt: int = 0
     labels_reason: str = ""
-    pairing: PairingState = _state(PairingState.UNPAIRED, PairingState)
+    pairing: PairingState = state_column(PairingState.UNPAIRED, PairingState)
     pairing_reason: str = ""
 
 
@@ -287,7 +177,7 @@ class Pairing(SQLModel, table=True):
     study_id: int = Field(foreign_key="study.id", index=True)
     how: str
     evidence: str
-    created: datetime = _time()
+    created: datetime = time_column()
 
 
 class ProvenanceRow(SQLModel, table=True):
@@ -336,8 +226,8 @@ class FindingRow(SQLModel, table=True):
     evidence: str | None = None
     disc: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     provenance_id: int = Field(foreign_key="provenance.id")
-    created: datetime = _time()
-    superseded: datetime | None = _time(nullable=True, index=True)
+    created: datetime = time_column()
+    superseded: datetime | None = time_column(nullable=True, index=True)
 
 
 class Document(SQLModel, table=True):
@@ -353,7 +243,7 @@ class Document(SQLModel, table=True):
     file: str
     sha256: str
     predecessor: int | None = Field(default=None, foreign_key="document.id")
-    created: datetime = _time()
+    created: datetime = time_column()
 
 
 class Delivery(SQLModel, table=True):
@@ -364,11 +254,11 @@ class Delivery(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     document_id: int = Field(foreign_key="document.id")
     destination: str
-    state: DeliveryState = _state(DeliveryState.WAITING, DeliveryState)
+    state: DeliveryState = state_column(DeliveryState.WAITING, DeliveryState)
     attempts: int = 0
-    next_attempt: datetime = _time(index=True)
+    next_attempt: datetime = time_column(index=True)
     answer: str = ""
-    delivered: datetime | None = _time(nullable=True)
+    delivered: datetime | None = time_column(nullable=True)
 
 
 class CohortRun(SQLModel, table=True):
@@ -378,7 +268,7 @@ class CohortRun(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     cohort: str = Field(index=True)
-    started: datetime = _time()
+    started: datetime = time_column()
     folder: str
     rows: int
     manifest_sha256: str

@@ -10,22 +10,8 @@ from sqlmodel import Session, col, select
 from config.settings import Settings
 from service.completion import NotYet, document_due
 from service.progress import study_progress
-from service.store.tables import (
-    Delivery,
-    DeliveryState,
-    Document,
-    Instance,
-    Message,
-    MessageState,
-    ObjectState,
-    Pairing,
-    PairingState,
-    Patient,
-    Report,
-    Series,
-    Study,
-    WorkState,
-)
+from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, WorkState
+from service.store.tables import Delivery, Document, Instance, Message, Pairing, Patient, Report, Series, Study
 
 NEWEST = 200
 

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from config.settings import Settings
+from service.store.columns import utc_now
 from service.store.database import reading
-from service.store.tables import utc_now
 from service.web.listings import list_open_items, list_studies
 
 HERE = Path(__file__).parent

@@ -18,7 +18,8 @@ from pipeline.training.drawn_reports import drawn_report
 from pipeline.training.drawn_studies import drawn_study
 from service.log import configure_log
 from service.store.database import reading
-from service.store.tables import Delivery, Document, Study, WorkState
+from service.store.states import WorkState
+from service.store.tables import Delivery, Document, Study
 from tests.peers.daemon import Daemon, framed, running_daemon
 from tests.peers.dicom import free_port
 from tests.peers.sent import outgoing, write_images, write_message

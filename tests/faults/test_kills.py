@@ -11,7 +11,8 @@ from sqlmodel import Session, col, select
 from integrations.dicom.sender import Delivered, send_objects
 from service.roles import ROLES
 from service.store.database import reading
-from service.store.tables import Delivery, DeliveryState, Document, FindingRow, Instance, Message, Report, Study
+from service.store.states import DeliveryState
+from service.store.tables import Delivery, Document, FindingRow, Instance, Message, Report, Study
 from tests.peers.daemon import Daemon, running_daemon
 from tests.peers.dicom import running_storescp
 from tests.peers.sent import Sent, draw

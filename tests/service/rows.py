@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 from pipeline.values import Disc, Finding, Provenance, Source, Standing, State
 from service.store.database import writing
 from service.store.findings import Subject, record_findings
-from service.store.tables import Message, MessageState, Pairing, PairingState, Patient, Report, Study, WorkState, row_id
+from service.store.states import MessageState, PairingState, WorkState
+from service.store.tables import Message, Pairing, Patient, Report, Study, row_id
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MADE_BY = Provenance("model@sha256:00", None, "direct/1", "1", None, "11", "spinelabel 0")

@@ -4,7 +4,7 @@ import pytest
 
 from config.settings import PairingSettings
 from service.completion import Due, NotYet, StudyProgress, document_due
-from service.store.tables import WorkState
+from service.store.states import WorkState
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 RULES = PairingSettings(wait_for_report_hours=72, wait_for_images_hours=24)

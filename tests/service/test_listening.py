@@ -18,7 +18,8 @@ from service.listening import Listening
 from service.log import configure_log
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings
-from service.store.tables import FindingRow, Message, MessageState, Report, WorkState
+from service.store.states import MessageState, WorkState
+from service.store.tables import FindingRow, Message, Report
 from tests.integrations.hl7.cases import FOLDER, SITE, Case, comparable, load_cases
 
 CASES = [case for case in load_cases() if case.id != "d26"]  # merges of patients are not applied yet

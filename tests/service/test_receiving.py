@@ -16,7 +16,8 @@ from service.log import configure_log
 from service.receiving import Receiving
 from service.store.database import reading
 from service.store.objects import ObjectStore
-from service.store.tables import Instance, ObjectState, Patient, Study, WorkState
+from service.store.states import ObjectState, WorkState
+from service.store.tables import Instance, Patient, Study
 from tests.odd.dicom.make_cases import write_case
 
 Send = Callable[[Path], list[DeliveryAnswer]]

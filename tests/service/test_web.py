@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 
 from config.settings import Settings
 from service.store.database import writing
-from service.store.tables import Instance, Message, MessageState, ObjectState, Patient, Report, Study
+from service.store.states import MessageState, ObjectState
+from service.store.tables import Instance, Message, Patient, Report, Study
 from service.web.pages import make_pages
 from tests.service.rows import NOW, add_study
 
