@@ -36,7 +36,8 @@ def test_the_page_says_what_the_embedded_models_cannot_do(page: TestClient) -> N
 
 
 def test_what_waits_for_a_person_is_listed_with_a_sentence(engine: Engine, page: TestClient) -> None:
-    kept: dict[str, Any] = {"transfer_syntax_uid": "1", "sha256": "0", "file": "f", "bytes": 1}
+    who = {"calling_ae": "X", "address": "a"}
+    kept: dict[str, Any] = {"transfer_syntax_uid": "1", "sha256": "0", "file": "f", "bytes": 1, **who}
     with writing(engine) as session:
         session.add_all(
             [
