@@ -22,7 +22,7 @@ class DiscEvidence:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """Log odds, or the state of an abstention; `reason` says why or what limits it; `disc` is where a level was read."""
+    """Log odds, or the state of an abstention; `reason` limits or explains it; `disc` is where a level was read."""
 
     judged: float | State
     reason: str
