@@ -64,13 +64,13 @@ def probability_of(log_odds: float) -> float:
 def save_classifiers(classifiers: ClassifierSet, folder: Path, card: dict[str, Any]) -> None:
     """Write a set as arrays (NPZ, no pickle) and its card (JSON), which `card` adds data, command and figures to."""
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {
+    arrays: dict[str, Any] = {
         f"{i}/{name}": np.asarray(getattr(item, name), np.float32)
         for i, item in enumerate(classifiers.classifiers)
         for name in _ARRAYS
     }
     path = folder / f"{classifiers.name}.npz"
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+    np.savez(path, **arrays)
     entries = [
         {
             "condition": item.condition,

@@ -22,10 +22,9 @@ class DiscEvidence:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """Log odds, or None with the state and the reason; `disc` is where a level was read."""
+    """Log odds, or the state of an abstention; `reason` limits or explains it; `disc` is where a level was read."""
 
-    log_odds: float | None
-    state: State
+    judged: float | State
     reason: str
     disc: Disc | None = None
 
@@ -36,8 +35,8 @@ def classify_discs(
     """Give one finding per classifier, or per level of one that judges each disc, for the conditions asked."""
     findings = []
     for classifier, level in _questions(classifiers, conditions):
-        judged = _judge_level(classifier, level, evidence) if level else _judge_patient(classifier, evidence)
-        findings.append(_finding(classifiers, (classifier, level), judged, provenance))
+        judgement = _judge_level(classifier, level, evidence) if level else _judge_patient(classifier, evidence)
+        findings.append(_finding(classifiers, (classifier, level), judgement, provenance))
     return tuple(findings)
 
 
@@ -45,9 +44,9 @@ def abstain_from_all(
     classifiers: ClassifierSet, conditions: Collection[str], reason: str, provenance: Provenance
 ) -> tuple[Finding, ...]:
     """Give the findings of a study without a usable series: not imaged, with the reason."""
-    judged = _Judgement(None, State.NOT_IMAGED, reason)
+    judgement = _Judgement(State.NOT_IMAGED, reason)
     return tuple(
-        _finding(classifiers, question, judged, provenance) for question in _questions(classifiers, conditions)
+        _finding(classifiers, question, judgement, provenance) for question in _questions(classifiers, conditions)
     )
 
 
@@ -60,14 +59,14 @@ def _questions(classifiers: ClassifierSet, conditions: Collection[str]) -> Itera
 
 def _judge_level(classifier: ImageClassifier, level: str, evidence: DiscEvidence) -> _Judgement:
     if not evidence.levels_known:
-        return _Judgement(None, State.UNCERTAIN, evidence.levels_reason)
+        return _Judgement(State.UNCERTAIN, evidence.levels_reason)
     for encoded, placed in zip(evidence.encoded, evidence.placed, strict=True):
         if encoded.disc.level == level:
             if encoded.features is None:
-                return _Judgement(None, State.UNCERTAIN, encoded.fault, placed)
+                return _Judgement(State.UNCERTAIN, encoded.fault, placed)
             log_odds = classifier.log_odds(encoded.features[None].astype(np.float64))
-            return _Judgement(log_odds, State.UNCERTAIN, "", placed)
-    return _Judgement(None, State.NOT_IMAGED, f"{level} is not in the chosen series")
+            return _Judgement(log_odds, "", placed)
+    return _Judgement(State.NOT_IMAGED, f"{level} is not in the chosen series")
 
 
 def _judge_patient(classifier: ImageClassifier, evidence: DiscEvidence) -> _Judgement:
@@ -78,35 +77,37 @@ def _judge_patient(classifier: ImageClassifier, evidence: DiscEvidence) -> _Judg
     if not features:
         wanted = f"{classifier.levels[0]} to {classifier.levels[-1]}"
         reason = f"no disc of {wanted} could be read" if evidence.encoded else "no discs were found"
-        return _Judgement(None, State.UNCERTAIN, reason)
+        return _Judgement(State.UNCERTAIN, reason)
     reason = f"read from {len(features)} discs"
     if not evidence.levels_known:
         reason = f"{evidence.levels_reason}, so all {len(features)} discs found were read"
-    return _Judgement(classifier.log_odds(np.array(features, np.float64)), State.UNCERTAIN, reason)
+    return _Judgement(classifier.log_odds(np.array(features, np.float64)), reason)
 
 
 def _finding(
     classifiers: ClassifierSet,
     question: tuple[ImageClassifier, str | None],
-    judged: _Judgement,
+    judgement: _Judgement,
     provenance: Provenance,
 ) -> Finding:
     classifier, level = question
-    probability = None if judged.log_odds is None else probability_of(judged.log_odds)
+    log_odds = None if isinstance(judgement.judged, State) else judgement.judged
+    probability = None if log_odds is None else probability_of(log_odds)
     answer = None if probability is None else probability >= classifier.threshold
+    state = judgement.judged if isinstance(judgement.judged, State) else State.PRESENT if answer else State.ABSENT
     return Finding(
         condition=classifier.condition,
         level=level,
         source=Source.IMAGE,
-        state=judged.state if answer is None else State.PRESENT if answer else State.ABSENT,
+        state=state,
         answer=answer,
         probability=probability,
-        log_odds=judged.log_odds,
+        log_odds=log_odds,
         logits=None,
         threshold=None if answer is None else classifier.threshold,
         standing=classifiers.standing,
-        reason=judged.reason,
+        reason=judgement.reason,
         evidence=None,
-        disc=judged.disc,
+        disc=judgement.disc,
         provenance=provenance,
     )

@@ -1,13 +1,14 @@
 """What the choice of a series needs to know of an image, read without its pixels."""
 
 import math
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydicom import Dataset, dcmread
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from pipeline.images.errors import NotAnImage
@@ -20,6 +21,17 @@ _KEYWORDS = (
     "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated", "PixelData",
 )  # fmt: skip
 _DEFER_BYTES = 256  # more than any other element that is read holds
+DAMAGE = (
+    BytesLengthException,
+    NotImplementedError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    struct.error,
+)
+"""What pydicom raises for elements that do not fit their value representation; found by damaging files at random."""
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_DATA = 0x7FE00010
 
@@ -76,7 +88,7 @@ def read_header(path: Path) -> ImageHeader:
     """
     try:
         ds = dcmread(path, defer_size=_DEFER_BYTES, specific_tags=list(_KEYWORDS))
-    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError) as error:
+    except (InvalidDicomError, OSError, EOFError, *DAMAGE) as error:
         raise NotAnImage("cannot be read as a DICOM file; send it again") from error
     uids = [_text(ds, key) for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
     if not all(uids):
@@ -113,7 +125,7 @@ def _value(ds: Dataset, keyword: str) -> Any:
     """Give an element's value, None where it is absent or breaks its value representation."""
     try:
         return ds.get(keyword)
-    except (ValueError, TypeError, OverflowError, NotImplementedError):
+    except DAMAGE:
         return None
 
 
@@ -126,7 +138,7 @@ def _texts(ds: Dataset, keyword: str) -> tuple[str, ...]:
     value = _value(ds, keyword)
     if value is None or value == "":
         return ()
-    values = [value] if isinstance(value, str) else value
+    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     return tuple(str(item).strip("\0 ") for item in values)
 
 
@@ -175,7 +187,9 @@ def _pixel_fault(ds: Dataset, path: Path) -> str:
         held = len(value)
     else:
         held = int(length or 0)
-        if ds.file_meta.TransferSyntaxUID != DeflatedExplicitVRLittleEndian:  # there, positions are not the file's
+        if (
+            ds.file_meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian
+        ):  # there, positions are not the file's
             held = min(held, path.stat().st_size - int(getattr(item, "value_tell", 0)))
     samples, bits = _number(ds, "SamplesPerPixel") or 1, _number(ds, "BitsAllocated") or 16
     frames = _number(ds, "NumberOfFrames") or 1

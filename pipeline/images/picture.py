@@ -52,8 +52,16 @@ def _draw_outlines(picture: Image.Image, reading: StudyReading, factor: float) -
         draw.line(outline, fill=_COLOUR, width=2)
         right = max(column for column, _ in outline)
         place = (right + 8, (disc.row + 0.5) * factor)
-        draw.text(place, disc.level or f"{number} (level unknown)", fill=_TEXT_COLOUR, font=font, anchor="lm")
-    draw.text((8, 8), reading.levels_reason, fill=_TEXT_COLOUR, font=font)
+        draw.text(
+            place,
+            disc.level or f"{number} (level unknown)",
+            fill=_TEXT_COLOUR,
+            font=font,
+            anchor="lm",
+            stroke_width=2,
+            stroke_fill=0,
+        )
+    draw.text((8, 8), reading.levels_reason, fill=_TEXT_COLOUR, font=font, stroke_width=2, stroke_fill=0)
 
 
 def discs_json(reading: StudyReading) -> dict[str, Any]:

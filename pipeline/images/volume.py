@@ -8,7 +8,7 @@ from pydicom import dcmread
 from pydicom.pixels.processing import apply_rescale
 
 from pipeline.images.errors import UnreadablePixels
-from pipeline.images.headers import ImageHeader, Plane
+from pipeline.images.headers import DAMAGE, ImageHeader, Plane
 from pipeline.images.stacks import Stack
 
 Voxels = npt.NDArray[np.float32]
@@ -75,7 +75,7 @@ def decode_image(image: ImageHeader) -> Voxels:
     try:
         ds = dcmread(image.path)
         pixels = apply_rescale(ds.pixel_array, ds)
-    except (AttributeError, ValueError, RuntimeError, NotImplementedError, OSError, KeyError) as error:
+    except (RuntimeError, OSError, *DAMAGE) as error:
         raise UnreadablePixels(
             f"image {image.label} cannot be decoded ({type(error).__name__}); send it again"
         ) from error

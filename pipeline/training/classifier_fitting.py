@@ -12,7 +12,7 @@ from sklearn.svm import LinearSVC
 
 from pipeline.images.classifiers import ImageClassifier, probability_of
 
-_COST = 0.01  # of the support vector machine; there are far more features than examples
+_COST = 0.001  # of the support vector machine; there are far more features than examples
 
 
 @dataclass(frozen=True)

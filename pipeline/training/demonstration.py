@@ -35,9 +35,9 @@ QUESTIONS = (
 class DemonstrationPlan:
     """How many drawn studies are fitted on, calibrated on, and held out; seeds count up from `first`."""
 
-    fitted: int = 90
-    calibrated: int = 40
-    held_out: int = 60
+    fitted: int = 200
+    calibrated: int = 60
+    held_out: int = 70
     first: int = 2 * HELD_OUT_SEEDS
 
     @property

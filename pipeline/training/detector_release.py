@@ -20,7 +20,7 @@ from pipeline.training.drawn_spines import REGIONS, SLICE_SPACING, DrawnVolume, 
 
 MEASURED = 60
 """Drawn volumes that figures are counted on."""
-_FOUND_MM = 6.0  # a disc found within this of a drawn one in plane is that one
+_FOUND_MM = 10.0  # a disc found within this of a drawn one in plane is that one, also when the edge cuts it
 
 
 def release_detector(

@@ -2,6 +2,7 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,13 +67,10 @@ class Trap:
 def test_a_set_of_pickled_arrays_is_never_loaded(tmp_path: Path) -> None:
     save_classifiers(ClassifierSet("invented", CLASSIFIERS.standing, ENCODER, CLASSIFIERS.classifiers), tmp_path, {})
     path = tmp_path / "invented.npz"
-    np.savez(
-        path,
-        **{
-            f"0/{name}": np.array([Trap(tmp_path / "sprung")], dtype=object)
-            for name in ("mean", "scale", "coefficients")
-        },
-    )  # type: ignore[arg-type]
+    arrays: dict[str, Any] = {
+        f"0/{name}": np.array([Trap(tmp_path / "sprung")], dtype=object) for name in ("mean", "scale", "coefficients")
+    }
+    np.savez(path, **arrays)
     card = json.loads(path.with_suffix(".json").read_text())
     card["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_suffix(".json").write_text(json.dumps(card))
