@@ -103,7 +103,7 @@ def read_images(workshop: Workshop, study_id: int, work_id: str) -> None:
         record_findings(session, Subject(study_id=study_id), result.findings, work=work_id, now=utc_now())
         current.images_digest, current.series_read = digest, result.series_uid
         current.discs = [asdict(disc) for disc in result.discs]
-        current.images_reason = result.reason if result.levels_known else f"{result.reason}; {result.levels_reason}"
+        current.images_reason = "; ".join(dict.fromkeys((result.reason, result.levels_reason)))
         if current.last_image == study.last_image:
             current.images = WorkState.DONE
         session.add(current)

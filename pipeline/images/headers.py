@@ -15,7 +15,7 @@ from pipeline.images.errors import NotAnImage
 
 _KEYWORDS = (
     "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "ImageType",
-    "SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence", "ScanOptions", "RepetitionTime",
+    "Modality", "SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence", "ScanOptions", "RepetitionTime",
     "EchoTime", "InversionTime", "AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "ContentDate",
     "ContentTime", "SeriesDate", "SeriesTime", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
     "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated", "PixelData",
@@ -61,6 +61,7 @@ class ImageHeader:
     series_uid: str
     instance_uid: str
     number: int | None
+    modality: str
     image_type: tuple[str, ...]
     names: str
     description: str
@@ -106,6 +107,7 @@ def read_header(path: Path) -> ImageHeader:
         series_uid=uids[1],
         instance_uid=uids[2],
         number=None if number is None else int(number),
+        modality=_text(ds, "Modality"),
         image_type=_texts(ds, "ImageType"),
         names=names,
         description=_text(ds, "SeriesDescription"),

@@ -68,6 +68,9 @@ def _judge(split: SplitSeries) -> JudgedSeries | None:
     stack = _best_stack(whole or wanted or split.stacks)
     image = stack.images[0]
     notes = "; ".join(part for part in (stack.weighting.why, describe_left_out(split, stack)) if part)
+    if image.modality not in {"MR", ""}:
+        reason = f"{image.modality} and not MR"
+        return JudgedSeries(image.series_uid, image.description, stack, split, usable=False, reason=reason)
     if is_mixed(split):
         return JudgedSeries(image.series_uid, image.description, stack, split, usable=False, reason="mixed orientation")
     if whole:

@@ -104,7 +104,7 @@ def test_a_study_of_ct_alone_says_what_is_missing_and_its_report_is_labelled(dae
 
     send_report(daemon, images[0], tmp_path)
 
-    wait_until(lambda: "no MR images" in page(daemon), "the reason on the page", 120)
+    wait_until(lambda: "CT and not MR" in page(daemon), "the reason on the page", 120)
     with reading(daemon.engine()) as session:
         study = session.exec(select(Study).where(Study.study_uid == images[0].StudyInstanceUID)).one()
     assert (study.images, study.discs) == (WorkState.DONE, [])

@@ -24,6 +24,7 @@ BASE = ImageHeader(
     series_uid="2.25.2",
     instance_uid="2.25.3",
     number=1,
+    modality="MR",
     image_type=("ORIGINAL", "PRIMARY", "M"),
     names="SAG T2 TSE",
     description="SAG T2 TSE",

@@ -30,6 +30,7 @@ def beside(**changes: Any) -> list[ImageHeader]:
             "times of a T1, against the name",
             id="a T1 named T2",
         ),
+        pytest.param(beside(modality="CT"), "CT and not MR", id="a CT"),
         pytest.param(headers(positions(3), uid=OTHER), "3 slices, 5 are needed", id="a localizer"),
         pytest.param(
             beside(plane=plane((0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0))), "axial, not sagittal", id="an axial series"
