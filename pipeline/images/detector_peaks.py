@@ -59,7 +59,7 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
     for index, (layers, place) in enumerate(zip(maps, lateral, strict=True)):
         heat = layers[disc]
         highest = ndimage.maximum_filter(heat, size=2 * _PEAK_RADIUS + 1)
-        for row, column in np.argwhere((heat == highest) & (heat > _PEAK)):
+        for row, column in _one_each((heat == highest) & (heat > _PEAK)):
             right, down, half = layers[len(HEATS) : len(HEATS) + len(SHAPES), row, column]
             length = float(np.hypot(right, down)) + 1e-6
             around = layers[lowest, max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
@@ -67,7 +67,7 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
                 Peak(
                     slice_index=index,
                     lateral=place,
-                    place=_refine(heat, int(row), int(column)),
+                    place=_refine(heat, row, column),
                     heat=float(heat[row, column]),
                     anterior=(float(down) / length, float(right) / length),
                     half_width=float(half) * HALF_WIDTH_SCALE,
@@ -75,6 +75,14 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
                 )
             )
     return tuple(peaks)
+
+
+def _one_each(tops: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Give one (row, column) for each top; neighbours that are equally high are the same one."""
+    labels, count = ndimage.label(tops, structure=np.ones((3, 3)))
+    flat = labels.ravel()
+    firsts = (int(np.argmax(flat == label)) for label in range(1, count + 1))
+    return [divmod(first, tops.shape[1]) for first in firsts]
 
 
 def _refine(heat: Signal, row: int, column: int) -> tuple[float, float]:

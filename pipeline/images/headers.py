@@ -14,8 +14,8 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from pipeline.images.errors import NotAnImage
 
 _KEYWORDS = (
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "ImageType",
-    "Modality", "SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence", "ScanOptions", "RepetitionTime",
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "ImageType", "Modality",
+    "SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence", "ScanOptions", "RepetitionTime",
     "EchoTime", "InversionTime", "AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "ContentDate",
     "ContentTime", "SeriesDate", "SeriesTime", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
     "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated", "PixelData",
