@@ -58,8 +58,7 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
     peaks = []
     for index, (layers, place) in enumerate(zip(maps, lateral, strict=True)):
         heat = layers[disc]
-        highest = ndimage.maximum_filter(heat, size=2 * _PEAK_RADIUS + 1)
-        for row, column in np.argwhere((heat == highest) & (heat > _PEAK)):
+        for row, column in _highest(heat):
             right, down, half = layers[len(HEATS) : len(HEATS) + len(SHAPES), row, column]
             length = float(np.hypot(right, down)) + 1e-6
             around = layers[lowest, max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
@@ -67,7 +66,7 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
                 Peak(
                     slice_index=index,
                     lateral=place,
-                    place=_refine(heat, int(row), int(column)),
+                    place=_refine(heat, row, column),
                     heat=float(heat[row, column]),
                     anterior=(float(down) / length, float(right) / length),
                     half_width=float(half) * HALF_WIDTH_SCALE,
@@ -75,6 +74,16 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
                 )
             )
     return tuple(peaks)
+
+
+def _highest(heat: Signal) -> list[tuple[int, int]]:
+    """Give the cells that are the highest around; of equal ones within the radius the first."""
+    highest = ndimage.maximum_filter(heat, size=2 * _PEAK_RADIUS + 1)
+    cells: list[tuple[int, int]] = []
+    for row, column in np.argwhere((heat == highest) & (heat > _PEAK)).tolist():
+        if all(max(abs(row - r), abs(column - c)) > _PEAK_RADIUS for r, c in cells):
+            cells.append((row, column))
+    return cells
 
 
 def _refine(heat: Signal, row: int, column: int) -> tuple[float, float]:
