@@ -58,8 +58,7 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
     peaks = []
     for index, (layers, place) in enumerate(zip(maps, lateral, strict=True)):
         heat = layers[disc]
-        highest = ndimage.maximum_filter(heat, size=2 * _PEAK_RADIUS + 1)
-        for row, column in _one_each((heat == highest) & (heat > _PEAK)):
+        for row, column in _highest(heat):
             right, down, half = layers[len(HEATS) : len(HEATS) + len(SHAPES), row, column]
             length = float(np.hypot(right, down)) + 1e-6
             around = layers[lowest, max(0, row - 2) : row + 3, max(0, column - 2) : column + 3]
@@ -77,12 +76,14 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
     return tuple(peaks)
 
 
-def _one_each(tops: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Give one (row, column) for each top; neighbours that are equally high are the same one."""
-    labels, count = ndimage.label(tops, structure=np.ones((3, 3)))
-    flat = labels.ravel()
-    firsts = (int(np.argmax(flat == label)) for label in range(1, count + 1))
-    return [divmod(first, tops.shape[1]) for first in firsts]
+def _highest(heat: Signal) -> list[tuple[int, int]]:
+    """Give the cells that are the highest around; of equal ones within the radius the first."""
+    highest = ndimage.maximum_filter(heat, size=2 * _PEAK_RADIUS + 1)
+    cells: list[tuple[int, int]] = []
+    for row, column in np.argwhere((heat == highest) & (heat > _PEAK)).tolist():
+        if all(max(abs(row - r), abs(column - c)) > _PEAK_RADIUS for r, c in cells):
+            cells.append((row, column))
+    return cells
 
 
 def _refine(heat: Signal, row: int, column: int) -> tuple[float, float]:
