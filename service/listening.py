@@ -39,6 +39,9 @@ class Listening:
             answer = refuse_unreadable(stamp)
             self._keep(received, answer, MessageState.REFUSED, str(error))
             return answer
+        except Exception as error:
+            self._keep(received, None, MessageState.REFUSED, f"It could not be read ({type(error).__name__}).")
+            raise
         answer = acknowledge(message.header, message.fault, stamp)
         try:
             with writing(self.engine) as session:
@@ -59,6 +62,7 @@ class Listening:
         self, received: ReceivedMessage | IncompleteMessage, answer: Answer | None, state: MessageState, reason: str
     ) -> None:
         with writing(self.engine) as session:
+            # Without sender and control id, so that the same message sent again is processed, not taken for a repeat.
             row = _message_row(received, answer)
             row.state, row.reason = state, reason
             session.add(row)

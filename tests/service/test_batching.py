@@ -1,0 +1,42 @@
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from service.batching import Batcher
+from tests.waiting import wait_until
+
+
+def test_requests_that_wait_together_are_answered_together_each_with_its_own_answer() -> None:
+    batches: list[list[int]] = []
+    first_is_under_way, go_on = threading.Event(), threading.Event()
+
+    def double(numbers: Sequence[int]) -> list[int]:
+        batches.append(list(numbers))
+        first_is_under_way.set()
+        go_on.wait(10)
+        return [2 * number for number in numbers]
+
+    batcher = Batcher(double, largest=8)
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(batcher.ask, 0)
+        first_is_under_way.wait(10)
+        others = [threads.submit(batcher.ask, number) for number in range(1, 9)]
+        wait_until(lambda: batcher._waiting.qsize() == 8, "all to have asked")
+        go_on.set()
+        answers = [first.result(10), *(other.result(10) for other in others)]
+
+    assert answers == [2 * number for number in range(9)]
+    assert [len(batch) for batch in batches] == [1, 8]
+
+
+def test_a_failure_reaches_those_in_its_batch_and_the_next_are_answered() -> None:
+    def fail_on_zero(numbers: Sequence[int]) -> list[int]:
+        return [1 // number for number in numbers]
+
+    batcher = Batcher(fail_on_zero, largest=1)
+
+    with pytest.raises(ZeroDivisionError):
+        batcher.ask(0)
+    assert batcher.ask(1) == 1

@@ -1,0 +1,150 @@
+"""What the sweep asks for, and that it never asks twice for what is done."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from config.settings import Settings
+from service.store.database import reading, writing
+from service.store.states import DeliveryState, WorkState
+from service.store.tables import Delivery, Document, Report, Study
+from service.sweep import sweep
+from service.workflows import Work
+from tests.service.rows import NOW, add_study
+
+QUIET = timedelta(seconds=60)
+SETTINGS = Settings()
+
+
+class Asked:
+    """Stands in for the queue of work; what has been asked for already is the same request."""
+
+    def __init__(self) -> None:
+        self.work: list[tuple[Work, int, str]] = []
+
+    def enqueue(self, kind: Work, subject: int, work_id: str) -> None:
+        self.work.append((kind, subject, work_id))
+
+    def kinds(self) -> list[Work]:
+        return [kind for kind, _, _ in self.work]
+
+
+def change(engine: Engine, **values: object) -> None:
+    with writing(engine) as session:
+        study = session.get_one(Study, 1)
+        for name, value in values.items():
+            setattr(study, name, value)
+        session.add(study)
+
+
+def swept(engine: Engine, now: datetime) -> Asked:
+    asked = Asked()
+    sweep(engine, asked.enqueue, SETTINGS, now)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("after", "kinds"),
+    [
+        pytest.param(QUIET - timedelta(seconds=1), [], id="before the quiet time is over"),
+        pytest.param(QUIET, [Work.READ], id="after it"),
+    ],
+)
+def test_a_study_is_read_when_it_has_been_quiet(engine: Engine, after: timedelta, kinds: list[Work]) -> None:
+    add_study(engine)
+    change(engine, images=WorkState.WAITING)
+
+    assert swept(engine, NOW + after).kinds() == kinds
+
+
+def test_what_was_asked_for_is_not_asked_for_again(engine: Engine) -> None:
+    add_study(engine)
+    change(engine, images=WorkState.WAITING)
+
+    assert swept(engine, NOW + QUIET).kinds() == [Work.READ]
+    assert swept(engine, NOW + QUIET).kinds() == []
+
+
+def test_a_sweep_that_died_after_asking_asks_for_the_same_work(engine: Engine) -> None:
+    add_study(engine)
+    change(engine, images=WorkState.WAITING)
+    died = Asked()
+
+    def die(kind: Work, subject: int, work_id: str) -> None:
+        died.enqueue(kind, subject, work_id)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(engine, die, SETTINGS, NOW + QUIET)
+
+    assert swept(engine, NOW + QUIET).work == died.work
+
+
+def test_images_that_were_read_already_are_not_read_again(engine: Engine) -> None:
+    add_study(engine)
+    change(engine, images=WorkState.WAITING)
+    swept(engine, NOW + QUIET)
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of a study without objects
+    change(engine, images=WorkState.WAITING, images_digest=empty)
+
+    assert swept(engine, NOW + QUIET).kinds() == []
+    with reading(engine) as session:
+        assert session.get_one(Study, 1).images == WorkState.DONE
+
+
+def test_a_late_image_restarts_the_quiet_time(engine: Engine) -> None:
+    add_study(engine)
+    change(engine, images=WorkState.WAITING, last_image=NOW + timedelta(seconds=59))
+
+    assert swept(engine, NOW + QUIET).kinds() == []
+    assert swept(engine, NOW + QUIET + timedelta(seconds=59)).kinds() == [Work.READ]
+
+
+def test_a_report_is_labelled_when_it_arrives_whether_or_not_it_has_a_study(engine: Engine) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.get_one(Report, 1).labels = WorkState.WAITING
+
+    assert swept(engine, NOW).kinds() == [Work.LABEL]
+
+
+def test_a_held_report_is_not_labelled(engine: Engine) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.get_one(Report, 1).labels = WorkState.HELD
+
+    assert swept(engine, NOW).kinds() == []
+
+
+def test_a_structured_report_is_asked_for_once_for_each_change_of_results(engine: Engine) -> None:
+    add_study(engine)
+    change(engine, document=WorkState.WAITING, results=1)
+    first = swept(engine, NOW)
+    change(engine, document=WorkState.WAITING, results=2)
+
+    assert first.kinds() == swept(engine, NOW).kinds() == [Work.WRITE]
+    assert swept(engine, NOW).kinds() == []
+
+
+@pytest.mark.parametrize(
+    ("state", "after", "kinds"),
+    [
+        pytest.param(DeliveryState.WAITING, timedelta(0), [Work.DELIVER], id="due"),
+        pytest.param(DeliveryState.WAITING, timedelta(seconds=-1), [], id="not due yet"),
+        pytest.param(DeliveryState.REFUSED, timedelta(0), [], id="refused, so that a person decides"),
+        pytest.param(DeliveryState.DELIVERED, timedelta(0), [], id="delivered"),
+    ],
+)
+def test_a_delivery_is_tried_when_it_is_due(
+    engine: Engine, state: DeliveryState, after: timedelta, kinds: list[Work]
+) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.add(
+            Document(study_id=1, accepts="trial", inputs="0", sop_instance_uid="1.2", file="f", sha256="0", created=NOW)
+        )
+        session.flush()
+        session.add(Delivery(document_id=1, destination="pacs", state=state, next_attempt=NOW))
+
+    assert swept(engine, NOW + after).kinds() == kinds
