@@ -1,0 +1,145 @@
+"""The command line as people and scripts call it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.training.drawn_studies import drawn_study
+from tests.peers.sent import write_images
+
+ODD_HL7 = Path(__file__).resolve().parents[1] / "odd" / "hl7"
+
+
+def spinelabel(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("spinelabel")
+    return subprocess.run(
+        [str(program), *map(str, arguments)], capture_output=True, text=True, cwd=folder, timeout=240, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "demo",
+        "serve",
+        "label",
+        "discs",
+        "inspect hl7",
+        "inspect study",
+        "cohort list",
+        "cohort export",
+        "train detector",
+        "train images",
+    ],
+)
+def test_each_command_helps_with_an_example(command: str, tmp_path: Path) -> None:
+    done = spinelabel(*command.split(), "--help", folder=tmp_path)
+
+    assert done.returncode == 0
+    assert "Example:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        pytest.param(["frobnicate"], 2, "No such command", id="an unknown command"),
+        pytest.param(["demo", "--study", "x"], 2, "go together", id="half of a pair of options"),
+        pytest.param(["serve", "--only", "bake"], 2, "no role is called bake", id="an unknown role"),
+        pytest.param(["cohort", "export", "none"], 1, "has no cohort none", id="an unknown cohort"),
+        pytest.param(["cohort", "list", "--config", "none.yaml"], 1, "No such file", id="a missing settings file"),
+    ],
+)
+def test_wrong_use_and_failed_work_say_so_by_their_exit_status(
+    arguments: list[str], status: int, sentence: str, tmp_path: Path
+) -> None:
+    done = spinelabel(*arguments, folder=tmp_path)
+
+    assert done.returncode == status
+    assert sentence in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_inspecting_messages_gives_one_json_value_and_stores_nothing(tmp_path: Path) -> None:
+    done = spinelabel("inspect", "hl7", ODD_HL7 / "d01.hl7", "--json", folder=tmp_path)
+
+    found = json.loads(done.stdout)
+    assert [message["ack"]["code"] for message in found["messages"]] == ["AA"]
+    assert len(found["reports"]) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_inspecting_a_study_gives_the_chosen_series_and_why(tmp_path: Path) -> None:
+    images = drawn_study(1).datasets
+    write_images(images, tmp_path)
+
+    done = spinelabel("inspect", "study", tmp_path, "--json", folder=tmp_path)
+
+    (study,) = json.loads(done.stdout)["studies"]
+    assert study["chosen"] == images[0].SeriesInstanceUID
+    assert "sagittal" in study["reason"]
+
+
+def test_discs_come_with_their_names_and_a_picture(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    write_images(drawn_study(1).datasets, folder)
+
+    done = spinelabel("discs", folder, "--json", "--picture", tmp_path / "discs.png", folder=tmp_path)
+
+    found = json.loads(done.stdout)
+    assert [disc["level"] for disc in found["discs"]][-3:] == ["L3-L4", "L4-L5", "L5-S1"]
+    assert (tmp_path / "discs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_labels_are_lines_of_json_and_a_bad_row_costs_no_other(tmp_path: Path) -> None:
+    (tmp_path / "reports.csv").write_text('id,text\n1,"FINDINGS: Canal stenosis at L4-L5."\n2,\n')
+
+    done = spinelabel("label", "reports.csv", folder=tmp_path)
+
+    assert done.returncode == 0
+    labels = [json.loads(line) for line in (tmp_path / "labels.jsonl").read_text().splitlines()]
+    assert [(label["id"], label["level"]) for label in labels if label["condition"] == "stenosis"] == [
+        ("1", None),
+        ("1", "L3-L4"),
+        ("1", "L4-L5"),
+        ("1", "L5-S1"),
+    ]
+    assert "1 were not" in done.stdout
+    assert "uncalibrated" in done.stdout
+
+
+@pytest.mark.long
+def test_the_demo_takes_a_study_and_a_report_and_ends_with_everything_it_promises(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    images = drawn_study(5).datasets
+    for image in images:
+        image.AccessionNumber = ""
+    write_images(images, study)
+    (tmp_path / "report.txt").write_text("FINDINGS: Canal stenosis at L4-L5.\nCONCLUSION: Stenosis.\n")
+
+    done = spinelabel(
+        "demo", "--once", "--out", "out", "--study", study, "--report", tmp_path / "report.txt", folder=tmp_path
+    )
+
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    (one,) = summary["studies"]
+    assert (one["accession"], one["paired_by"]) == ("DEMO1", "accession number")
+    assert (tmp_path / "out" / one["sr"]).is_file()
+    assert all((tmp_path / "out" / "export" / name).is_file() for name in summary["export"]["files"])
+    assert len(one["findings"]) == 8 + 5
+
+
+def test_the_demo_leaves_a_folder_that_is_not_its_own_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("keep")
+
+    done = spinelabel("demo", "--once", "--out", "mine", folder=tmp_path)
+
+    assert done.returncode == 1
+    assert "Name another folder" in " ".join(done.stderr.split())
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
