@@ -13,7 +13,6 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
-from service.endpoints import withdraw_endpoints
 from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
 
@@ -42,7 +41,6 @@ def serve(
     """
     upgrade_database(settings.data)
     prepare_workflows(settings.data)
-    withdraw_endpoints(settings.data)
     children = [_start(role, config, log) for role in roles]
     try:
         while not stop.wait(0.1):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from config.errors import SpinelabelError
 from config.settings import load_settings
+from service.endpoints import only_one
 from service.log import configure_log
 from service.roles import ROLES
 
@@ -28,8 +29,10 @@ def main() -> int:
         threading.Thread(target=_stop_with_supervisor, args=(stop,), daemon=True).start()
     log = configure_log(arguments.role)
     try:
-        # By name, since only `work` may load torch.
-        importlib.import_module(f"service.roles.{arguments.role}").run(load_settings(arguments.config), log, stop)
+        settings = load_settings(arguments.config)
+        with only_one(settings.data, arguments.role):
+            # By name, since only `work` may load torch.
+            importlib.import_module(f"service.roles.{arguments.role}").run(settings, log, stop)
     except SpinelabelError as error:
         log.error("cannot start", reason=str(error))
         return 1

@@ -129,3 +129,15 @@ def test_a_port_in_use_is_said_and_the_other_roles_go_on(serve: Serve, tmp_path:
     wait_until(
         lambda: f"127.0.0.1:{taken}: Address already in use" in (tmp_path / "log").read_text(), "the sentence", 30
     )
+
+
+def test_a_second_daemon_leaves_the_data_of_the_first_alone(serve: Serve, tmp_path: Path) -> None:
+    serve("--only", "listen")
+    data = tmp_path / "data"
+    wait_until(listens(data, "listen"), "the listener", 60)
+
+    serve("--only", "listen")
+
+    sentence = f"Another listen role works on {data}"
+    wait_until(lambda: sentence in (tmp_path / "log").read_text(), "the sentence", 30)
+    assert endpoint(data, "listen") is not None
