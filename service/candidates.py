@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, false, or_
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
+from service.errors import UnknownItem
 from service.pairing import Decision, NeedsReview, Paired, Person, ReportKeys, StudyKeys, pair
 from service.store.states import PairingState, WorkState
 from service.store.tables import OrderNumber, Pairing, Patient, Report, Study, row_id
@@ -35,6 +36,21 @@ def pair_waiting_reports(session: Session, study: Study, patient: Patient, setti
     )
     for report in waiting.all():
         pair_report(session, report, settings, now)
+
+
+def pair_by_hand(session: Session, report_id: int, study: str, now: datetime) -> None:
+    """Pair a report with the study of that Study Instance UID or accession number, as a person decided.
+
+    Raises:
+        UnknownItem: there is no such report, or not exactly one such study.
+    """
+    report = session.get(Report, report_id)
+    if report is None:
+        raise UnknownItem(f"There is no report {report_id}. The page lists reports with their numbers.")
+    found = session.exec(select(Study).where(or_(col(Study.study_uid) == study, col(Study.accession) == study))).all()
+    if len(found) != 1:
+        raise UnknownItem(f"{len(found)} studies have this UID or accession number. Name one by its UID.")
+    _record(session, report, Paired((row_id(found[0]),), "by hand", "paired by a person"), now)
 
 
 def results_changed(session: Session, study_id: int) -> None:

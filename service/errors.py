@@ -36,6 +36,10 @@ class DiskNearlyFull(StoreError):
         super().__init__(self.__doc__)
 
 
+class UnknownItem(ServiceError):
+    """No row has this number or name."""
+
+
 class UnknownCohort(ServiceError):
     """No cohort file has this name."""
 

@@ -56,7 +56,10 @@ class Listening:
 
     def keep_incomplete(self, incomplete: IncompleteMessage) -> None:
         """Keep what came of a message that was cut off; it was never acknowledged, so its sender sends it again."""
-        self._keep(incomplete, None, MessageState.INCOMPLETE, incomplete.reason)
+        reason = (
+            f"{incomplete.reason[:1].upper()}{incomplete.reason[1:]}. It was not acknowledged; its sender repeats it."
+        )
+        self._keep(incomplete, None, MessageState.INCOMPLETE, reason)
 
     def _keep(
         self, received: ReceivedMessage | IncompleteMessage, answer: Answer | None, state: MessageState, reason: str

@@ -51,7 +51,7 @@ def _note(delivery: Delivery, answer: DeliveryAnswer, now: datetime) -> None:
         delivery.state, delivery.delivered, delivery.answer = DeliveryState.DELIVERED, now, answer.warning
     elif isinstance(answer, Refused):
         delivery.state = DeliveryState.REFUSED
-        delivery.answer = f"{answer.comment}. It is not sent again by itself."
+        delivery.answer = f"{answer.comment}. It is not sent again by itself; use `spinelabel outbox retry`."
     else:
         delivery.state, delivery.next_attempt = DeliveryState.WAITING, now + pause(delivery.attempts)
         delivery.answer = f"{answer.reason}. It is tried again from {delivery.next_attempt:%H:%M:%S} UTC."

@@ -97,10 +97,12 @@ def _decide(report: ReportKeys, candidates: list[StudyKeys], how: str) -> Decisi
     ids = tuple(study.id for study in candidates)
     mismatches = sorted({field for study in candidates for field in _mismatches(report.person, study.person)})
     if mismatches:
-        return NeedsReview(ids, f"The {how} fits, but {' and '.join(mismatches)} differ. Decide whose report this is.")
+        return NeedsReview(
+            ids, f"The {how} fits, but {' and '.join(mismatches)} differ. Decide, and use `spinelabel pair`."
+        )
     one_each = how == "accession number" and len({study.accession for study in candidates}) == len(candidates)
     if len(candidates) > 1 and not one_each:
-        return NeedsReview(ids, f"{len(candidates)} studies fit by {how}. Choose the one that the report is about.")
+        return NeedsReview(ids, f"{len(candidates)} studies fit by {how}. Choose one, and use `spinelabel pair`.")
     return Paired(ids, how, f"{how} fits {'one study' if len(ids) == 1 else f'{len(ids)} studies'}")
 
 
@@ -157,5 +159,5 @@ def _why_unpaired(report: ReportKeys) -> str:
         if there
     ]
     if not carried:
-        return "The report has no accession number, study UID or patient identifier. Pair it by hand."
-    return f"No study with its {' or '.join(carried)} has arrived. Send the study, or pair the report by hand."
+        return "The report has no accession number, study UID or patient identifier. Pair it with `spinelabel pair`."
+    return f"No study with its {' or '.join(carried)} has arrived. Send the study, or use `spinelabel pair`."

@@ -27,6 +27,7 @@ def main() -> None:
     """Run the command line: 0 for done, 1 for work that failed, 2 for wrong use."""
     from service.cli import (  # noqa: F401  # they add their commands
         cohorts,
+        decisions,
         demo,
         images,
         inspect,

@@ -6,9 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
 
 from pipeline.training.drawn_studies import drawn_study
+from service.store.database import open_database, reading, writing
+from service.store.states import DeliveryState, WorkState
+from service.store.tables import Delivery, Document, Pairing, Report, Study
+from service.store.upgrade import upgrade_database
 from tests.peers.sent import write_images
+from tests.service.rows import NOW, add_study
 
 ODD_HL7 = Path(__file__).resolve().parents[1] / "odd" / "hl7"
 
@@ -29,6 +36,9 @@ def spinelabel(*arguments: str | Path, folder: Path) -> subprocess.CompletedProc
         "discs",
         "inspect hl7",
         "inspect study",
+        "pair",
+        "outbox list",
+        "outbox retry",
         "cohort list",
         "cohort export",
         "train detector",
@@ -109,6 +119,48 @@ def test_labels_are_lines_of_json_and_a_bad_row_costs_no_other(tmp_path: Path) -
     ]
     assert "1 were not" in done.stdout
     assert "uncalibrated" in done.stdout
+
+
+def test_a_person_pairs_a_report_with_a_study(tmp_path: Path) -> None:
+    engine = data_of(tmp_path)
+    add_study(engine)
+    with writing(engine) as session:
+        session.add(Report(message_id=1, order_key="2", received=NOW, status="final", text="", labels=WorkState.DONE))
+
+    wrong = spinelabel("pair", "2", "NOBODY", folder=tmp_path)
+    done = spinelabel("pair", "2", "CANARYACC1", folder=tmp_path)
+
+    assert (wrong.returncode, done.returncode) == (1, 0)
+    with reading(engine) as session:
+        assert [row.how for row in session.exec(select(Pairing).where(Pairing.report_id == 2))] == ["by hand"]
+        assert session.get_one(Study, 1).document == WorkState.WAITING
+
+
+def test_a_refused_document_is_sent_again_when_a_person_says_so(tmp_path: Path) -> None:
+    engine = data_of(tmp_path)
+    add_study(engine)
+    with writing(engine) as session:
+        session.add(
+            Document(study_id=1, accepts="trial", inputs="0", sop_instance_uid="1", file="f", sha256="0", created=NOW)
+        )
+        session.flush()
+        session.add(
+            Delivery(document_id=1, destination="pacs", state=DeliveryState.REFUSED, next_attempt=NOW, answer="no room")
+        )
+
+    listed = spinelabel("outbox", "list", folder=tmp_path)
+    done = spinelabel("outbox", "retry", folder=tmp_path)
+
+    assert "no room" in listed.stdout
+    assert "1 deliveries" in done.stdout
+    with reading(engine) as session:
+        assert session.get_one(Delivery, 1).state == DeliveryState.WAITING
+
+
+def data_of(folder: Path) -> Engine:
+    """Give the database that commands without a settings file use."""
+    upgrade_database(folder / "spinelabel-data")
+    return open_database(folder / "spinelabel-data")
 
 
 @pytest.mark.long

@@ -125,7 +125,7 @@ def test_a_message_cut_in_half_is_kept_with_the_reason(listening: Listening) -> 
     assert (row.raw, row.state, row.reason, row.ack) == (
         b"MSH|^~",
         MessageState.INCOMPLETE,
-        "the connection closed",
+        "The connection closed. It was not acknowledged; its sender repeats it.",
         None,
     )
 
