@@ -8,13 +8,13 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from pydicom import Dataset
-from pydicom.charset import convert_encodings, decode_bytes, default_encoding
 from pydicom.config import IGNORE
 from pydicom.datadict import dictionary_has_tag, dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
-from pydicom.valuerep import TEXT_VR_DELIMS, PersonName
+
+from integrations.dicom.text import CharacterSet
 
 _TYPE_2 = (
     "PatientName",
@@ -46,9 +46,7 @@ _CARRIED = (
 _TEXT_VRS = frozenset({"AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "SQ", "ST", "TM", "UC", "UI", "UR", "UT"})
 """What is copied from items of sequences; numbers have no part in codes and issuers."""
 
-_LAST_RESORT = "ISO_IR 100"
 _REPLACEMENT = "\ufffd"
-_ESCAPE = b"\x1b"
 
 
 def patient_and_study(image: Dataset, fallback: str) -> Dataset:
@@ -129,22 +127,7 @@ def _text(value: object, vr: str, charsets: tuple[str | None, str]) -> str:
         return "\\".join(str(part) for part in value)
     if not isinstance(value, bytes):
         return str(value).replace(_REPLACEMENT, "")
-    texts = (_decoded(value, vr, charset) for charset in (*charsets, _LAST_RESORT))
-    text = next((text for text in texts if text is not None), "")
+    declared = tuple(term.strip() for term in (charsets[0] or "").split("\\"))
+    text, _ = CharacterSet(declared, charsets[1]).read(value, is_name=vr == "PN")
     # What is left was damaged before it came here.
     return text.replace(_REPLACEMENT, "").strip(" \0")
-
-
-def _decoded(value: bytes, vr: str, charset: str | None) -> str | None:
-    """Decode text in a character set, None where it does not fit."""
-    encodings = convert_encodings((charset or "").split("\\"))
-    if encodings == [default_encoding]:
-        # pydicom reads undeclared and unknown sets as Latin-1, which would hide that text does not fit.
-        encodings = ["ascii"]
-    if _ESCAPE not in value:
-        try:
-            return value.decode(encodings[0])
-        except (UnicodeError, LookupError):
-            return None
-    text = str(PersonName(value, encodings)) if vr == "PN" else decode_bytes(value, encodings, TEXT_VR_DELIMS)
-    return None if _REPLACEMENT in text else text
