@@ -196,8 +196,15 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     def peer(self, name: str) -> Peer:
-        """Give the peer of that name; `load_settings` has checked that destinations name known ones."""
-        return next(peer for peer in self.peers if peer.name == name)
+        """Give the peer of that name.
+
+        Raises:
+            UnusableSettings: `peers` has none of that name, as when it was removed while something was on its way.
+        """
+        for peer in self.peers:
+            if peer.name == name:
+                return peer
+        raise UnusableSettings(f"The peer {name} is no longer in `peers`. Put it back, or send to another.")
 
 
 def load_settings(path: Path | None = None) -> Settings:

@@ -13,7 +13,8 @@ Answered = TypeVar("Answered")
 class Batcher(Generic[Asked, Answered]):
     """Gathers what is asked for while the last batch is under way, and answers it in one call of `answer`.
 
-    `answer` gives one answer per request, in order; what it raises is raised to everyone in the batch.
+    `answer` gives one answer per request, in order. Where it raises, each request of the batch is answered alone, so
+    that the failure reaches only who asked for it.
     """
 
     def __init__(self, answer: Callable[[Sequence[Asked]], Sequence[Answered]], largest: int) -> None:
@@ -33,11 +34,17 @@ class Batcher(Generic[Asked, Answered]):
             batch = [self._waiting.get()]
             while len(batch) < self._largest and not self._waiting.empty():
                 batch.append(self._waiting.get())
-            try:
-                answers = self._answer([asked for asked, _ in batch])
-            except Exception as error:  # noqa: BLE001  # it belongs to those who asked
-                for _, future in batch:
-                    future.set_exception(error)
-            else:
-                for (_, future), answered in zip(batch, answers, strict=True):
-                    future.set_result(answered)
+            self._answer_all(batch)
+
+    def _answer_all(self, batch: list[tuple[Asked, Future[Answered]]]) -> None:
+        try:
+            answers = self._answer([asked for asked, _ in batch])
+        except Exception as error:  # noqa: BLE001  # it belongs to whoever asked what cannot be answered
+            if len(batch) == 1:
+                batch[0][1].set_exception(error)
+                return
+            for one in batch:
+                self._answer_all([one])
+        else:
+            for (_, future), answered in zip(batch, answers, strict=True):
+                future.set_result(answered)

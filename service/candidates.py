@@ -1,5 +1,6 @@
 """Pairing on the database: fetches the candidates, asks the rules of `pairing`, and records what they decide."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,10 +13,13 @@ from service.pairing import Decision, NeedsReview, Paired, Person, ReportKeys, S
 from service.store.states import PairingState, WorkState
 from service.store.tables import OrderNumber, Pairing, Patient, Report, Study, row_id
 
+BY_HAND = "by hand"
+"""How a person's decision is recorded; rules never change it."""
+
 
 def pair_report(session: Session, report: Report, settings: Settings, now: datetime) -> None:
     """Look for the studies of a report that has just arrived."""
-    numbers = tuple(session.exec(select(OrderNumber.number).where(OrderNumber.report_id == report.id)))
+    numbers = session.exec(select(OrderNumber).where(OrderNumber.report_id == report.id)).all()
     found = session.exec(select(Study, Patient).join(Patient).where(_shares_a_key(report, numbers))).all()
     zone = ZoneInfo(settings.hl7.time_zone)
     studies = [_study_keys(study, patient, zone) for study, patient in found]
@@ -39,25 +43,44 @@ def pair_waiting_reports(session: Session, study: Study, patient: Patient, setti
 
 
 def pair_by_hand(session: Session, report_id: int, study: str, now: datetime) -> None:
-    """Pair a report with the study of that Study Instance UID or accession number, as a person decided.
+    """Pair a report with one study, by Study Instance UID or accession number, and with no other.
 
     Raises:
-        UnknownItem: there is no such report, or not exactly one such study.
+        UnknownItem: there is no such current report, or not exactly one such study.
     """
     report = session.get(Report, report_id)
-    if report is None:
-        raise UnknownItem(f"There is no report {report_id}. The page lists reports with their numbers.")
-    found = session.exec(select(Study).where(or_(col(Study.study_uid) == study, col(Study.accession) == study))).all()
-    if len(found) != 1:
+    if report is None or report.superseded_by is not None:
+        raise UnknownItem(f"There is no current report {report_id}. The page lists reports with their numbers.")
+    chosen = row_id(find_study(session, study))
+    _set_pairings(session, report, Paired((chosen,), BY_HAND, "paired by a person"), now)
+
+
+def find_study(session: Session, name: str) -> Study:
+    """Find a study by its Study Instance UID or accession number.
+
+    Raises:
+        UnknownItem: not exactly one has it.
+    """
+    found = session.exec(select(Study).where(or_(col(Study.study_uid) == name, col(Study.accession) == name))).all()
+    if len(found) != 1 or not name:
         raise UnknownItem(f"{len(found)} studies have this UID or accession number. Name one by its UID.")
-    _record(session, report, Paired((row_id(found[0]),), "by hand", "paired by a person"), now)
+    return found[0]
+
+
+def keep_decision(session: Session, replaced: Report, report: Report, now: datetime) -> None:
+    """Let the next version of a report stay where a person put the last one."""
+    studies = session.exec(
+        select(Pairing.study_id).where(Pairing.report_id == replaced.id, Pairing.how == BY_HAND)
+    ).all()
+    if studies:
+        _set_pairings(session, report, Paired(tuple(studies), BY_HAND, "paired by a person"), now)
 
 
 def results_changed(session: Session, study_id: int) -> None:
     """Note that a study's results changed, so that its structured report is written anew when it is due."""
     study = session.get_one(Study, study_id)
     study.results += 1
-    study.document = WorkState.WAITING
+    study.document, study.document_not_before = WorkState.WAITING, None
     session.add(study)
 
 
@@ -67,15 +90,21 @@ def paired_studies(session: Session, report_id: int) -> list[int]:
 
 
 def _record(session: Session, report: Report, decision: Decision, now: datetime) -> None:
-    if not isinstance(decision, Paired):
-        if report.pairing != PairingState.PAIRED:
-            review = isinstance(decision, NeedsReview)
-            report.pairing = PairingState.REVIEW if review else PairingState.UNPAIRED
-            report.pairing_reason = decision.reason
-            session.add(report)
+    by_hand = select(Pairing.id).where(Pairing.report_id == report.id, Pairing.how == BY_HAND)
+    if session.exec(by_hand).first() is not None:
         return
-    before = set(paired_studies(session, row_id(report)))
-    for study_id in sorted(set(decision.study_ids) - before):
+    if isinstance(decision, Paired):
+        _set_pairings(session, report, decision, now)
+        return
+    _remove_pairings(session, report, ())
+    report.pairing = PairingState.REVIEW if isinstance(decision, NeedsReview) else PairingState.UNPAIRED
+    report.pairing_reason = decision.reason
+    session.add(report)
+
+
+def _set_pairings(session: Session, report: Report, decision: Paired, now: datetime) -> None:
+    _remove_pairings(session, report, decision.study_ids)
+    for study_id in sorted(set(decision.study_ids) - set(paired_studies(session, row_id(report)))):
         session.add(
             Pairing(
                 report_id=row_id(report),
@@ -88,10 +117,19 @@ def _record(session: Session, report: Report, decision: Decision, now: datetime)
         results_changed(session, study_id)
     report.pairing, report.pairing_reason = PairingState.PAIRED, decision.evidence
     session.add(report)
+    session.flush()
 
 
-def _shares_a_key(report: Report, numbers: tuple[str, ...]) -> ColumnElement[bool]:
-    keys: list[ColumnElement[bool]] = [col(Study.accession).in_(numbers)] if numbers else []
+def _remove_pairings(session: Session, report: Report, but: Collection[int]) -> None:
+    for pairing in session.exec(select(Pairing).where(Pairing.report_id == report.id)).all():
+        if pairing.study_id not in but:
+            session.delete(pairing)
+            results_changed(session, pairing.study_id)
+    session.flush()
+
+
+def _shares_a_key(report: Report, numbers: Sequence[OrderNumber]) -> ColumnElement[bool]:
+    keys: list[ColumnElement[bool]] = [col(Study.accession).in_([each.number for each in numbers])]
     if report.study_uid:
         keys.append(col(Study.study_uid) == report.study_uid)
     if report.patient_identifier:
@@ -99,9 +137,10 @@ def _shares_a_key(report: Report, numbers: tuple[str, ...]) -> ColumnElement[boo
     return or_(false(), *keys)
 
 
-def _report_keys(report: Report, numbers: tuple[str, ...]) -> ReportKeys:
+def _report_keys(report: Report, numbers: Sequence[OrderNumber]) -> ReportKeys:
     return ReportKeys(
-        accessions=numbers,
+        accessions=tuple(each.number for each in numbers if each.is_accession),
+        other_numbers=tuple(each.number for each in numbers if not each.is_accession),
         accession_issuer=report.accession_issuer,
         study_uid=report.study_uid,
         person=Person(

@@ -16,8 +16,6 @@ class Column:
     codes: str = ""
 
 
-_TIME = pl.Datetime("us", "UTC")
-
 COLUMNS = (
     Column("patient", pl.String, "Patient, as a pseudonym that is the same in every export of this installation"),
     Column("study", pl.String, "Study, as a pseudonym"),
@@ -55,8 +53,8 @@ COLUMNS = (
     Column("definition_version", pl.String, "Version of the condition's definition"),
     Column("calibration", pl.String, "Calibration that gave the threshold; empty where it is the default .5"),
     Column("software", pl.String, "Software and its version"),
-    Column("created", _TIME, "When the finding was made, shifted like study_date"),
-    Column("superseded", _TIME, "When it stopped being current, shifted like study_date; empty for current findings"),
+    Column("created", pl.Date, "Day on which the finding was made, shifted like study_date"),
+    Column("superseded", pl.Date, "Day on which it stopped being current, shifted alike; empty for current findings"),
 )
 
 SCHEMA = pl.Schema({column.name: column.type for column in COLUMNS})

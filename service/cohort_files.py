@@ -49,6 +49,9 @@ def load_cohorts(folder: Path) -> tuple[Cohort, ...]:
             fault = error.errors()[0]
             place = ".".join(str(step) for step in fault["loc"]) or "the file"
             raise UnusableCohort(f"{path}, {place}: {fault['msg']}.") from error
+    names = [cohort.name for cohort in cohorts]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UnusableCohort(f"{folder}: two files name their cohort {twice[0]}. Give each its own name.")
     return tuple(cohorts)
 
 

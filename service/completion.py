@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from config.settings import PairingSettings
 from service.store.states import WorkState
@@ -37,10 +37,10 @@ class NotYet:
     reason: str
     until: datetime | None
 
-
-def is_complete(last_image: datetime, quiet: timedelta, now: datetime) -> bool:
-    """Tell whether nothing of the study has arrived for the quiet time."""
-    return now - last_image >= quiet
+    @property
+    def not_before(self) -> datetime:
+        """Give the time before which nothing changes by itself."""
+        return self.until or datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def document_due(study: StudyProgress, rules: PairingSettings, now: datetime) -> Due | NotYet:

@@ -17,12 +17,14 @@ from integrations.sr.acceptance import accepted_findings
 from integrations.sr.document import write_sr
 from integrations.sr.values import Installation, PreviousSr, ReportReference, SrContent, SrInstance, SrStudy
 from pipeline.values import Finding
-from service.receiving import NOT_IMAGES
+from service.completion import NotYet, document_due
+from service.progress import study_progress
 from service.store.database import reading, writing
 from service.store.findings import current_findings, to_findings
 from service.store.objects import ObjectStore
-from service.store.states import ObjectState, WorkState
-from service.store.tables import Delivery, Document, Instance, Message, Pairing, Report, Series, Study, row_id
+from service.store.states import DeliveryState, WorkState
+from service.store.tables import Delivery, Document, Message, Report, Study, row_id
+from service.study_images import image_files
 
 Accepts = Literal["calibrated", "trial"]
 
@@ -39,15 +41,19 @@ class DocumentWriter:
 
 @dataclass(frozen=True)
 class _Material:
-    """What a study's structured report is written from; `digest` tells one set of it from another."""
+    """What a study's structured report is written from; `shown` are the numbers of its findings."""
 
     study_id: int
     results: int
-    digest: str
+    shown: tuple[int, ...]
     findings: tuple[Finding, ...]
     report: ReportReference | None
     series_read: str | None
     image_files: tuple[str, ...]
+
+    def inputs(self, replaced: int | None) -> str:
+        """Give the digest of what a document rests on: the same findings after another report are another document."""
+        return hashlib.sha256(repr((self.study_id, self.shown, replaced)).encode()).hexdigest()
 
 
 def write_documents(writer: DocumentWriter, study_id: int, now: datetime) -> None:
@@ -57,7 +63,13 @@ def write_documents(writer: DocumentWriter, study_id: int, now: datetime) -> Non
         SrError: the identifiers of the images do not allow a report.
     """
     with reading(writer.engine) as session:
-        material = _gather(session, study_id)
+        study = session.get_one(Study, study_id)
+        # Asked again, since much may have happened since this was asked for.
+        due = document_due(study_progress(session, study), writer.settings.pairing, now)
+        material = _gather(session, study)
+    if isinstance(due, NotYet):
+        _wait(writer, material, due)
+        return
     destinations: dict[Accepts, list[str]] = {}
     for destination in writer.settings.destinations:
         destinations.setdefault(destination.accepts, []).append(destination.peer)
@@ -72,36 +84,30 @@ def write_documents(writer: DocumentWriter, study_id: int, now: datetime) -> Non
         session.add(study)
 
 
-def _gather(session: Session, study_id: int) -> _Material:
-    study = session.get_one(Study, study_id)
-    rows = current_findings(session, study_id)
+def _wait(writer: DocumentWriter, material: "_Material", due: NotYet) -> None:
+    with writing(writer.engine) as session:
+        study = session.get_one(Study, material.study_id)
+        if study.results == material.results:
+            study.document, study.document_not_before = WorkState.WAITING, due.not_before
+            session.add(study)
+
+
+def _gather(session: Session, study: Study) -> _Material:
+    study_id = row_id(study)
     # Of several reports about one study the latest counts, finding by finding.
-    latest = {(row.condition, row.level, row.source): row for row in rows}
+    latest = {(row.condition, row.level, row.source): row for row in current_findings(session, study_id)}
+    report_ids = [row.report_id for row in latest.values() if row.report_id is not None]
     reported = session.exec(
-        select(Report, Message)
-        .join(Message)
-        .join(Pairing, col(Pairing.report_id) == Report.id)
-        .where(Pairing.study_id == study_id, col(Report.superseded_by).is_(None))
-        .order_by(col(Report.id).desc())
+        select(Report, Message).join(Message).where(col(Report.id).in_(report_ids)).order_by(col(Report.id).desc())
     ).first()
-    images = (
-        select(Instance.file)
-        .join(Series)
-        .where(Series.study_id == study_id, Instance.state == ObjectState.STORED)
-        .where(col(Series.modality).not_in(NOT_IMAGES))
-        .order_by(col(Instance.id))
-    )
-    if study.series_read:
-        images = images.where(Series.series_uid == study.series_read)
-    shown = sorted(row_id(row) for row in latest.values())
     return _Material(
         study_id=study_id,
         results=study.results,
-        digest=hashlib.sha256(repr((study_id, shown)).encode()).hexdigest(),
+        shown=tuple(sorted(row_id(row) for row in latest.values())),
         findings=tuple(to_findings(session, list(latest.values()))),
         report=_reference(*reported) if reported else None,
         series_read=study.series_read,
-        image_files=tuple(session.exec(images)),
+        image_files=image_files(session, study_id, study.series_read),
     )
 
 
@@ -120,22 +126,26 @@ def _write_one(
     writer: DocumentWriter, material: _Material, accepts: Accepts, peers: Sequence[str], now: datetime
 ) -> str:
     """Write one document; gives the reason where there is none to write."""
-    of_study = (
+    newest = (
         select(Document)
         .where(Document.study_id == material.study_id, Document.accepts == accepts)
         .order_by(col(Document.id).desc())
     )
     with reading(writer.engine) as session:
-        if session.exec(of_study.where(Document.inputs == material.digest)).first():
-            return ""
-        previous = session.exec(of_study).first()
+        previous = session.exec(newest).first()
+    if previous is not None and previous.inputs == material.inputs(previous.predecessor):
+        return ""
     accepted = accepted_findings(material.findings, accepts)
     if all(finding.answer is None for finding in accepted.findings):
+        if previous is not None:
+            with writing(writer.engine) as session:
+                _stop(session, row_id(previous), "Nothing is left of what it says.")
         return _nothing_to_say(material.findings, accepted.left_out, previous)
+    inputs = material.inputs(previous.id if previous else None)
     written = write_sr(
         SrStudy(_images(writer.store, material), material.series_read, writer.settings.dicom.charset),
         SrContent(accepted.findings, accepted.left_out, material.report),
-        SrInstance(_sop_instance_uid(writer.installation, accepts, material.digest), now, _cited(writer, previous)),
+        SrInstance(_sop_instance_uid(writer.installation, accepts, inputs), now, _cited(writer, previous)),
         writer.installation,
     )
     content = _encoded(written)
@@ -143,7 +153,7 @@ def _write_one(
     document = Document(
         study_id=material.study_id,
         accepts=accepts,
-        inputs=material.digest,
+        inputs=inputs,
         sop_instance_uid=str(written.SOPInstanceUID),
         file=writer.store.place_bytes(content, sha256),
         sha256=sha256,
@@ -153,9 +163,18 @@ def _write_one(
     with writing(writer.engine) as session:
         session.add(document)
         session.flush()
-        for peer in peers:
-            session.add(Delivery(document_id=row_id(document), destination=peer, next_attempt=now))
+        session.add_all(Delivery(document_id=row_id(document), destination=peer, next_attempt=now) for peer in peers)
+        if previous is not None:
+            _stop(session, row_id(previous), "A newer structured report took its place.")
     return ""
+
+
+def _stop(session: Session, document_id: int, reason: str) -> None:
+    """Send a document no more that another has replaced, or that has nothing left to say."""
+    for delivery in session.exec(select(Delivery).where(Delivery.document_id == document_id)):
+        if delivery.state != DeliveryState.DELIVERED:
+            delivery.state, delivery.answer = DeliveryState.REPLACED, reason
+            session.add(delivery)
 
 
 def _nothing_to_say(findings: Sequence[Finding], left_out: str, previous: Document | None) -> str:

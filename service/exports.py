@@ -6,7 +6,6 @@ import secrets
 import shutil
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,13 @@ from sqlmodel import col
 from integrations.deidentify import UnusableDate, age_at_study, describe, pseudonym, shifted_date
 from service.cohort_columns import SCHEMA, data_dictionary
 from service.cohort_files import Cohort
+from service.installation import SOFTWARE
 from service.store.database import reading, writing
+from service.store.made_once import made_once
 from service.store.tables import CohortRun, FindingRow, Pairing, Patient, ProvenanceRow, Report, Study
+
+SEXES = frozenset({"F", "M", "O"})
+"""Patient's Sex (DICOM PS3.3 C.7.1.1); anything else is left out, since it may be anything."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Run:
 
 def export_cohort(engine: Engine, data: Path, cohort: Cohort, now: datetime) -> Run:
     """Run a cohort now, into a folder of its own under `data/exports`; no partial run is ever visible."""
-    key = _pseudonym_key(data)
+    key = made_once(data / "pseudonym.key", lambda: secrets.token_bytes(32))
     with reading(engine) as session:
         frame = pl.DataFrame(
             [_row(key, found) for found in session.execute(_findings(cohort))], schema=SCHEMA, orient="row"
@@ -88,7 +92,7 @@ def _row(key: bytes, found: Row[FindingRow, ProvenanceRow, Study, Patient, Repor
         "study": pseudonym(key, "study", study.study_uid),
         "study_date": _shifted(key, identity, studied) if studied else None,
         "age": age_at_study(born, studied) if born and studied else None,
-        "sex": patient.sex or None,
+        "sex": patient.sex if patient.sex in SEXES else None,
         "accession": pseudonym(key, "accession", study.accession) if study.accession else None,
         "report_version": report.version if report else None,
         "condition": finding.condition,
@@ -108,7 +112,7 @@ def _row(key: bytes, found: Row[FindingRow, ProvenanceRow, Study, Patient, Repor
         "definition_version": made_by.definition_version,
         "calibration": made_by.calibration,
         "software": made_by.software,
-        "created": _shifted_time(key, identity, finding.created),
+        "created": _shifted(key, identity, finding.created.date()),
         "superseded": None,
     }
 
@@ -128,28 +132,6 @@ def _date(value: str) -> date | None:
         return None
 
 
-def _shifted_time(key: bytes, identity: str, when: datetime) -> datetime:
-    """Shift a time like the study's date; left as it is, it would give the shift away."""
-    shift = shifted_date(key, identity, when.date()) - when.date()
-    return when + shift
-
-
-def _pseudonym_key(data: Path) -> bytes:
-    """Give this installation's key, made once; it never leaves the data folder."""
-    path = data / "pseudonym.key"
-    if not path.exists():
-        made = path.with_suffix(f".{secrets.token_hex(4)}")
-        made.touch(mode=0o600)
-        made.write_bytes(secrets.token_bytes(32))
-        try:
-            path.hardlink_to(made)  # the first of two that make one at a time wins
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-    return path.read_bytes()
-
-
 def _write_tables(frame: pl.DataFrame, cohort: Cohort, folder: Path) -> tuple[str, ...]:
     if "parquet" in cohort.formats:
         frame.write_parquet(folder / "findings.parquet")
@@ -164,7 +146,7 @@ def _write_manifest(cohort: Cohort, now: datetime, rows: int, files: tuple[str, 
         {
             "cohort": cohort.model_dump(),
             "run": now.isoformat(),
-            "software": f"spinelabel {version('spinelabel')}",
+            "software": SOFTWARE,
             "rows": rows,
             "de_identification": describe(),
             "sha256": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files},

@@ -78,6 +78,7 @@ class Listening:
         earlier = session.exec(
             select(Message)
             .where(Message.sender == row.sender, Message.control_id == row.control_id)
+            .where(Message.state != MessageState.REFUSED)  # what was refused is taken when it can be
             .order_by(col(Message.id))
         ).all()
         same = next((before for before in earlier if before.sha256 == row.sha256), None)

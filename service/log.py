@@ -14,8 +14,11 @@ from structlog.typing import FilteringBoundLogger
 def configure_log(role: str) -> FilteringBoundLogger:
     """Set up the log of this process, and silence libraries that write identifiers of what they handle."""
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(message)s", force=True)
+    # Not by level, which pydicom sets anew when it is imported.
     for library in ("pynetdicom", "pydicom", "hl7apy", "uvicorn.access", "dbos", "alembic", "apscheduler"):
-        logging.getLogger(library).setLevel(logging.CRITICAL)
+        logger = logging.getLogger(library)
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
     warnings.filterwarnings("ignore", module="pydicom")  # they quote values
     structlog.configure(
         processors=[
@@ -26,5 +29,5 @@ def configure_log(role: str) -> FilteringBoundLogger:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logger: FilteringBoundLogger = structlog.get_logger().bind(role=role)
-    return logger
+    log: FilteringBoundLogger = structlog.get_logger().bind(role=role)
+    return log

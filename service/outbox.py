@@ -30,7 +30,7 @@ def deliver(outbox: Outbox, delivery_id: int, now: datetime) -> None:
     with reading(outbox.engine) as session:
         delivery = session.get_one(Delivery, delivery_id)
         document = session.get_one(Document, delivery.document_id)
-    if delivery.state in {DeliveryState.DELIVERED, DeliveryState.REFUSED}:
+    if delivery.state not in {DeliveryState.WAITING, DeliveryState.QUEUED}:
         return
     peer = outbox.settings.peer(delivery.destination)
     (answer,) = send_objects([outbox.store.path(document.file)], peer, outbox.settings.dicom.ae_title)

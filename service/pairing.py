@@ -24,7 +24,11 @@ class Person:
 
 @dataclass(frozen=True)
 class ReportKeys:
-    """What a report says about the study it is of. `accessions` holds every order number that it covers."""
+    """What a report says about the study it is of.
+
+    `accessions` are the accession numbers that it covers, `other_numbers` its further order numbers: one of them may be
+    the study's where a site has its accession numbers in another field.
+    """
 
     accessions: tuple[str, ...]
     accession_issuer: str
@@ -32,6 +36,7 @@ class ReportKeys:
     person: Person
     procedure: str
     observed: datetime | None
+    other_numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ def pair(report: ReportKeys, studies: Sequence[StudyKeys], window: timedelta) ->
     rules: tuple[tuple[str, Callable[[StudyKeys], bool]], ...] = (
         ("accession number", lambda study: _same_accession(report, study)),
         ("study UID", lambda study: bool(report.study_uid) and report.study_uid == study.study_uid),
+        ("order number", lambda study: bool(study.accession) and study.accession in report.other_numbers),
         ("patient, procedure and time", lambda study: _same_patient_and_time(report, study, window)),
     )
     for how, fits in rules:

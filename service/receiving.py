@@ -1,5 +1,6 @@
 """What happens to a received DICOM object before it is answered: its bytes to their place, its rows to the database."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,12 +20,11 @@ from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import ObjectState, WorkState
 from service.store.tables import Instance, Patient, Series, Study, row_id
+from service.study_images import NOT_IMAGES
 
-NOT_IMAGES = frozenset({"SR", "PR", "KO", "DOC", "REG", "RWV", "SEG", "AU", "PLAN", "RTSTRUCT", "ANN", "FID"})
-"""Modalities (DICOM PS3.3 C.7.3.1.1.1) whose objects say nothing about whether the images are complete."""
-
-
-TWO_PATIENTS = "Its objects carry two patient IDs. Correct them at the PACS; until then no report is written."
+TWO_PATIENTS = (
+    "Its objects carry two patient IDs. Decide, and use `spinelabel study accept`; no report is written before."
+)
 
 
 @dataclass(frozen=True)
@@ -45,38 +45,39 @@ class Receiving:
         with reading(self.engine) as session:
             if _find(session, header.sop_instance_uid, received.sha256):
                 return StoreOutcome.KNOWN_ALREADY
-        file = self._place(received)
-        now = utc_now()
+            before = _first(session, header.sop_instance_uid)
+        file = self._place(received, received.sha256)
+        instance = _instance(received, file, utc_now())
+        instance.sop_instance_uid = header.sop_instance_uid
+        if before is not None:  # compared before the write lock is taken, since both files are read
+            self._compare(instance, before)
         with writing(self.engine) as session:
             if _find(session, header.sop_instance_uid, received.sha256):
                 return StoreOutcome.KNOWN_ALREADY
-            first = session.exec(
-                select(Instance).where(
-                    Instance.sop_instance_uid == header.sop_instance_uid, Instance.state == ObjectState.STORED
-                )
-            ).one_or_none()
-            instance = _instance(received, file, now)
-            instance.sop_instance_uid = header.sop_instance_uid
-            if first is not None:
+            first = _first(session, header.sop_instance_uid)
+            if first is None:
+                self._file_under_study(session, instance, header)
+            elif before is None:  # it came on two associations at one time
                 self._compare(instance, first)
+            if first is not None:
                 instance.conflict_of, instance.series_id = first.id, first.series_id
-            else:
-                self._file_under_study(session, instance, header, now)
             session.add(instance)
         return StoreOutcome.CONFLICT if instance.state == ObjectState.CONFLICT else StoreOutcome.STORED
 
     def keep_refused(self, refused: RefusedObject) -> None:
         """Keep the bytes of an object that is refused, with the reason, where a person finds them."""
-        file = self._place(refused)
+        # Named by all that was sent, so that it never stands for an object that was accepted.
+        with refused.path.open("rb") as sent:
+            file = self._place(refused, hashlib.file_digest(sent, "sha256").hexdigest())
         with writing(self.engine) as session:
             instance = _instance(refused, file, utc_now())
             instance.state = ObjectState.REFUSED
             instance.reason = f"{refused.refusal.comment}. Correct it at the sender and send the object again."
             session.add(instance)
 
-    def _place(self, arrival: Arrival) -> str:
+    def _place(self, arrival: Arrival, name: str) -> str:
         try:
-            return self.store.place(arrival.path, arrival.sha256)
+            return self.store.place(arrival.path, name)
         except DiskNearlyFull as error:
             raise OutOfResources("The disk of the receiver is nearly full") from error
 
@@ -90,20 +91,53 @@ class Receiving:
         what = ", ".join(differing[:8]) if differing else "its content"
         instance.reason = f"The SOP instance came before with other content ({what}). The first stays in use."
 
-    def _file_under_study(self, session: Session, instance: Instance, header: InstanceHeader, now: datetime) -> None:
+    def _file_under_study(self, session: Session, instance: Instance, header: InstanceHeader) -> None:
         study = session.exec(select(Study).where(Study.study_uid == header.study_uid)).one_or_none()
-        patient = _patient(session, header, study)
-        if study is None:
-            study = _study(header, row_id(patient), now)
+        known = session.get_one(Patient, study.patient_id) if study else None
+        if study is None or known is None:
+            known = _patient(session, header)
+            study = _study(header, row_id(known), instance.received)
             session.add(study)
             session.flush()
-            pair_waiting_reports(session, study, patient, self.settings, now)
-        elif study.patient_id != patient.id:
+            pair_waiting_reports(session, study, known, self.settings, instance.received)
+        elif _is_another(header, known):
             study.review_reason = TWO_PATIENTS
+        elif _fill_in(session, study, known, header):
+            session.add(study)
+            session.flush()
+            known = session.get_one(Patient, study.patient_id)
+            pair_waiting_reports(session, study, known, self.settings, instance.received)
         if header.modality not in NOT_IMAGES:
-            study.last_image, study.images = now, WorkState.WAITING
+            study.last_image, study.images = instance.received, WorkState.WAITING
+        study.notes = study.notes or "; ".join(header.notes)
         session.add(study)
         instance.series_id = row_id(_series(session, row_id(study), header))
+
+
+def _first(session: Session, sop_instance_uid: str) -> Instance | None:
+    """Give the instance of that UID that is in use."""
+    found = select(Instance).where(Instance.sop_instance_uid == sop_instance_uid, Instance.state == ObjectState.STORED)
+    return session.exec(found).one_or_none()
+
+
+def _is_another(header: InstanceHeader, patient: Patient) -> bool:
+    """Tell whether an object names another patient than its study; what one of both does not say is no difference."""
+    if not header.patient_id or not patient.identifier:
+        return False
+    issuers = {header.patient_id_issuer, patient.authority} - {""}
+    return header.patient_id != patient.identifier or len(issuers) > 1
+
+
+def _fill_in(session: Session, study: Study, patient: Patient, header: InstanceHeader) -> bool:
+    """Take from a later object what the first ones lacked to be paired by; tells whether it did."""
+    filled = False
+    if not study.accession and header.accession_number:
+        study.accession, study.accession_issuer = header.accession_number, header.accession_issuer
+        filled = True
+    if not patient.identifier and header.patient_id:
+        study.patient_id = row_id(_patient(session, header))
+        filled = True
+    return filled
 
 
 def _find(session: Session, sop_instance_uid: str, sha256: str) -> bool:
@@ -125,10 +159,8 @@ def _instance(arrival: Arrival, file: str, now: datetime) -> Instance:
     )
 
 
-def _patient(session: Session, header: InstanceHeader, study: Study | None) -> Patient:
-    """Give the patient of an object; an empty Patient ID is the study's own patient and nobody else's."""
-    if not header.patient_id and study is not None:
-        return session.get_one(Patient, study.patient_id)
+def _patient(session: Session, header: InstanceHeader) -> Patient:
+    """Give the patient of a new study; an empty Patient ID is this study's own patient and nobody else's."""
     if header.patient_id:
         found = session.exec(
             select(Patient).where(

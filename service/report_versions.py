@@ -10,8 +10,8 @@ from config.settings import Settings
 from integrations.hl7.oru import read_message
 from integrations.hl7.reports import ReportMessage
 from integrations.hl7.status import Status
-from integrations.hl7.versions import current_version, says_the_same
-from service.candidates import pair_report, paired_studies, results_changed
+from integrations.hl7.versions import current_version, versions_of
+from service.candidates import keep_decision, pair_report, paired_studies, results_changed
 from service.store.findings import supersede_findings
 from service.store.states import WorkState
 from service.store.tables import Message, OrderNumber, Report, row_id
@@ -28,33 +28,42 @@ class Filing:
 
 def file_reports(filing: Filing, message: Message, reports: Sequence[ReportMessage]) -> list[str]:
     """File each report of a message that has just been written; gives what the message log should say."""
-    notes = (_file(filing, message, ordinal, report) for ordinal, report in enumerate(reports))
+    accessions = [report.accession for report in reports]
+    notes = (
+        # Two reports under one number in one message are two reports, and no versions of one.
+        _file(filing, message, ordinal, report, is_shared=accessions.count(report.accession) > 1)
+        for ordinal, report in enumerate(reports)
+    )
     return [note for note in notes if note]
 
 
-def _file(filing: Filing, message: Message, ordinal: int, report: ReportMessage) -> str:
+def _file(filing: Filing, message: Message, ordinal: int, report: ReportMessage, *, is_shared: bool) -> str:
     session, now = filing.session, filing.now
     key = _order_key(report, message, ordinal)
+    if is_shared:
+        key += f" {report.filler_number or ordinal}"
     earlier = session.exec(
         select(Report, Message).join(Message).where(Report.order_key == key).order_by(col(Report.id))
     ).all()
     arrived = [read_message(sent.raw, filing.settings.hl7).reports[row.ordinal] for row, sent in earlier]
-    if any(says_the_same(report, before) for before in arrived):
+    if len(versions_of([*arrived, report])) == len(versions_of(arrived)):
         return "version: says what an earlier message said; nothing changes"
     now_current = current_version([*arrived, report])
     replaced = next((row for row, _ in earlier if row.superseded_by is None), None)
-    row = _row(now_current, message, ordinal, key, now)
+    stays = replaced is not None and now_current == current_version(arrived)
+    row = _row(report if stays else now_current, message, ordinal, key, now)
     row.version = len(earlier) + 1
-    if replaced is not None and now_current == current_version(arrived):
+    if replaced is not None and stays:
         row.superseded_by = replaced.id
         row.labels, row.labels_reason = WorkState.HELD, "A newer or more final version is current."
         session.add(row)
         return "version: older or less final than the current one; kept in its history"
     session.add(row)
     session.flush()
+    covers = set(now_current.covers)
     session.add_all(
-        OrderNumber(report_id=row_id(row), number=number)
-        for number in {*now_current.covers, *(each.number for each in now_current.order_numbers)}
+        OrderNumber(report_id=row_id(row), number=number, is_accession=number in covers)
+        for number in covers | {each.number for each in now_current.order_numbers}
     )
     session.flush()
     if replaced is not None:
@@ -78,6 +87,7 @@ def _order_key(report: ReportMessage, message: Message, ordinal: int) -> str:
 def _replace(session: Session, replaced: Report, row: Report, now: datetime) -> None:
     replaced.superseded_by = row_id(row)
     session.add(replaced)
+    keep_decision(session, replaced, row, now)
     supersede_findings(session, row_id(replaced), now)
     for study_id in paired_studies(session, row_id(replaced)):
         results_changed(session, study_id)
@@ -99,7 +109,6 @@ def _row(report: ReportMessage, message: Message, ordinal: int, key: str, now: d
         sex=patient.sex if patient else "",
         procedure=report.procedure or "",
         observed=report.observed_at.earliest if report.observed_at else None,
-        reported=report.result_time.earliest if report.result_time else None,
         received=now,
         status=report.status.value,
         text=report.text,

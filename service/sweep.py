@@ -4,19 +4,19 @@ Work is asked for first and the row marked afterwards: a kill in between asks on
 nothing.
 """
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, update
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from config.settings import Settings
-from service.completion import Due, document_due, is_complete
+from service.completion import Due, document_due
 from service.progress import study_progress
 from service.store.database import reading, writing
-from service.store.states import DeliveryState, ObjectState, WorkState
-from service.store.tables import Delivery, Instance, Report, Series, Study, row_id
+from service.store.states import DeliveryState, WorkState
+from service.store.tables import Delivery, Report, Study, row_id
+from service.study_images import images_digest
 from service.workflows import Work
 
 Enqueue = Callable[[Work, int, str], None]
@@ -39,11 +39,7 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, quiet: timedelta, now: da
             .where(Study.images == WorkState.WAITING, col(Study.last_image) <= now - quiet)
             .limit(AT_A_TIME)
         ).all()
-        complete = [
-            (row_id(study), study, images_digest(session, row_id(study)))
-            for study in waiting
-            if study.last_image and is_complete(study.last_image, quiet, now)
-        ]
+        complete = [(row_id(study), study, images_digest(session, row_id(study))) for study in waiting]
     for study_id, study, digest in complete:
         seen = digest == study.images_digest
         if not seen:
@@ -60,17 +56,6 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, quiet: timedelta, now: da
                 )
                 .values(images=state)
             )
-
-
-def images_digest(session: Session, study_id: int) -> str:
-    """Give the digest of the objects that a study's reading rests on."""
-    contents = session.exec(
-        select(Instance.sha256)
-        .join(Series)
-        .where(Series.study_id == study_id, Instance.state == ObjectState.STORED)
-        .order_by(Instance.sha256)
-    )
-    return hashlib.sha256("\n".join(contents).encode()).hexdigest()
 
 
 def ask_for_labels(engine: Engine, enqueue: Enqueue) -> None:
@@ -95,7 +80,12 @@ def ask_for_labels(engine: Engine, enqueue: Enqueue) -> None:
 def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
     """Ask for the structured reports of studies whose results changed and which wait for nothing more."""
     with reading(engine) as session:
-        changed = session.exec(select(Study).where(Study.document == WorkState.WAITING).limit(AT_A_TIME)).all()
+        changed = session.exec(
+            select(Study)
+            .where(Study.document == WorkState.WAITING)
+            .where(col(Study.document_not_before).is_(None) | (col(Study.document_not_before) <= now))
+            .limit(AT_A_TIME)
+        ).all()
         decided = [
             (row_id(study), study.results, document_due(study_progress(session, study), settings.pairing, now))
             for study in changed
@@ -103,16 +93,19 @@ def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now:
     for study_id, results, decision in decided:
         if isinstance(decision, Due):
             enqueue(Work.WRITE, study_id, f"write-{study_id}-{results}")
-            with writing(engine) as session:
-                session.exec(
-                    update(Study)
-                    .where(
-                        col(Study.id) == study_id,
-                        col(Study.results) == results,
-                        col(Study.document) == WorkState.WAITING,
-                    )
-                    .values(document=WorkState.QUEUED)
+            values: dict[str, object] = {"document": WorkState.QUEUED}
+        else:
+            values = {"document_not_before": decision.not_before}
+        with writing(engine) as session:
+            session.exec(
+                update(Study)
+                .where(
+                    col(Study.id) == study_id,
+                    col(Study.results) == results,
+                    col(Study.document) == WorkState.WAITING,
                 )
+                .values(**values)
+            )
 
 
 def ask_for_deliveries(engine: Engine, enqueue: Enqueue, now: datetime) -> None:

@@ -1,15 +1,14 @@
 """What the `work` role does: label a report, read a study's images, write a structured report, deliver it.
 
-Each function may run twice for the same id, since a step that was killed runs again; each writes once. None lets an
-error out: what fails is written on its row with a reason, shown on the page, and can be tried again.
+Each function may run twice for the same id, since a step that was killed runs again; each writes once. What fails is
+written on its row with a reason, shown on the page, and can be tried again; if even that fails, the step is run again.
 """
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 from structlog.typing import FilteringBoundLogger
 
 from config.conditions import Condition
@@ -23,14 +22,13 @@ from service.batching import Batcher
 from service.candidates import paired_studies, results_changed
 from service.documents import DocumentWriter, write_documents
 from service.outbox import Outbox, deliver
-from service.receiving import NOT_IMAGES
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings
 from service.store.objects import ObjectStore
-from service.store.states import DeliveryState, ObjectState, WorkState
-from service.store.tables import Delivery, Instance, Report, Series, Study
-from service.sweep import images_digest
+from service.store.states import DeliveryState, WorkState
+from service.store.tables import Delivery, Report, Study
+from service.study_images import image_files, images_digest
 from service.workflows import AT_ONCE, Perform, Work
 
 
@@ -57,12 +55,15 @@ def batch_labels(
 
 def performers(workshop: Workshop) -> dict[Work, Perform]:
     """Give the function for each kind of work."""
-    return {
-        Work.LABEL: _guarded(workshop, label_report, _label_failed),
-        Work.READ: _guarded(workshop, read_images, _reading_failed),
-        Work.WRITE: _guarded(workshop, write_report, _writing_failed),
-        Work.DELIVER: _guarded(workshop, deliver_document, _delivery_failed),
+    kinds = {
+        Work.LABEL: _Kind(label_report, lambda session, row: session.get_one(Report, row).superseded_by, _label_failed),
+        Work.READ: _Kind(read_images, lambda session, row: session.get_one(Study, row).last_image, _reading_failed),
+        Work.WRITE: _Kind(write_report, lambda session, row: session.get_one(Study, row).results, _writing_failed),
+        Work.DELIVER: _Kind(
+            deliver_document, lambda session, row: session.get_one(Delivery, row).attempts, _delivery_failed
+        ),
     }
+    return {work: _guarded(workshop, kind) for work, kind in kinds.items()}
 
 
 def label_report(workshop: Workshop, report_id: int, work_id: str) -> None:
@@ -85,22 +86,18 @@ def label_report(workshop: Workshop, report_id: int, work_id: str) -> None:
         _results_changed(session, report_id)
 
 
-def read_images(workshop: Workshop, study_id: int, work_id: str) -> None:
+def read_images(workshop: Workshop, study_id: int, _work_id: str) -> None:
     """Find and read the discs of a study and make its findings current."""
     with reading(workshop.engine) as session:
         study = session.get_one(Study, study_id)
         digest = images_digest(session, study_id)
-        files = session.exec(
-            select(Instance.file)
-            .join(Series)
-            .where(Series.study_id == study_id, Instance.state == ObjectState.STORED)
-            .where(col(Series.modality).not_in(NOT_IMAGES))
-            .order_by(col(Instance.id))
-        ).all()
+        files = image_files(session, study_id)
     result = read_study(workshop.images, [workshop.store.path(file) for file in files], workshop.conditions)
+    # Named by what was read, which may be more than was there when this was asked for.
+    work = f"read-{study_id}-{digest}-{study.images_attempt}"
     with writing(workshop.engine) as session:
         current = session.get_one(Study, study_id)
-        record_findings(session, Subject(study_id=study_id), result.findings, work=work_id, now=utc_now())
+        record_findings(session, Subject(study_id=study_id), result.findings, work=work, now=utc_now())
         current.images_digest, current.series_read = digest, result.series_uid
         current.discs = [asdict(disc) for disc in result.discs]
         current.images_reason = "; ".join(dict.fromkeys((result.reason, result.levels_reason)))
@@ -120,46 +117,58 @@ def deliver_document(workshop: Workshop, delivery_id: int, _work_id: str) -> Non
     deliver(Outbox(workshop.engine, workshop.store, workshop.settings), delivery_id, utc_now())
 
 
-Fail = Callable[[Session, int, str, datetime], None]
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of work: what it does, what of its row it started from, and how its failure is written there.
+
+    `fail` changes nothing where the row is no more what it was at the start, since newer work is on its way.
+    """
+
+    perform: Callable[[Workshop, int, str], None]
+    seen: Callable[[Session, int], object]
+    fail: Callable[[Session, int, str], None]
 
 
-def _guarded(workshop: Workshop, perform: Callable[[Workshop, int, str], None], fail: Fail) -> Perform:
+def _guarded(workshop: Workshop, kind: _Kind) -> Perform:
     def guarded(subject: int, work_id: str) -> None:
+        with reading(workshop.engine) as session:
+            seen = kind.seen(session, subject)
         try:
-            perform(workshop, subject, work_id)
+            kind.perform(workshop, subject, work_id)
         except Exception as error:  # noqa: BLE001  # the edge of a workflow step: the reason goes onto the row
             known = isinstance(error, SpinelabelError)
             workshop.log.error("work failed", work=work_id, error=type(error).__name__)
-            reason = str(error) if known else f"It failed unexpectedly ({type(error).__name__}); see the log."
+            reason = str(error) if known else f"It failed unexpectedly ({type(error).__name__})."
             with writing(workshop.engine) as session:
-                fail(session, subject, reason, utc_now())
+                if kind.seen(session, subject) == seen:
+                    kind.fail(session, subject, f"{reason} Use `spinelabel retry` once its cause is mended.")
         else:
             workshop.log.info("work done", work=work_id)
 
     return guarded
 
 
-def _label_failed(session: Session, report_id: int, reason: str, _now: datetime) -> None:
+def _label_failed(session: Session, report_id: int, reason: str) -> None:
     report = session.get_one(Report, report_id)
     report.labels, report.labels_reason = WorkState.FAILED, reason
     session.add(report)
     _results_changed(session, report_id)
 
 
-def _reading_failed(session: Session, study_id: int, reason: str, _now: datetime) -> None:
+def _reading_failed(session: Session, study_id: int, reason: str) -> None:
     study = session.get_one(Study, study_id)
     study.images, study.images_reason = WorkState.FAILED, reason
     session.add(study)
     results_changed(session, study_id)
 
 
-def _writing_failed(session: Session, study_id: int, reason: str, _now: datetime) -> None:
+def _writing_failed(session: Session, study_id: int, reason: str) -> None:
     study = session.get_one(Study, study_id)
     study.document, study.document_reason = WorkState.FAILED, reason
     session.add(study)
 
 
-def _delivery_failed(session: Session, delivery_id: int, reason: str, _now: datetime) -> None:
+def _delivery_failed(session: Session, delivery_id: int, reason: str) -> None:
     delivery = session.get_one(Delivery, delivery_id)
     delivery.state, delivery.answer = DeliveryState.REFUSED, reason
     delivery.attempts += 1

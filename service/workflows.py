@@ -91,7 +91,10 @@ def start_workflows(data: Path, performers: Mapping[Work, Perform]) -> Callable[
 
 
 def _register(kind: Work, perform: Perform) -> None:
-    step = DBOS.step(name=f"{kind.value}-step")(perform)
+    # What fails is noted on its row; a step fails only where not even that can be written, which takes patience.
+    step = DBOS.step(
+        name=f"{kind.value}-step", retries_allowed=True, interval_seconds=2.0, max_attempts=12, backoff_rate=2.0
+    )(perform)
 
     def workflow(subject: int, work_id: str) -> None:
         step(subject, work_id)

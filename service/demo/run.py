@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import yaml
 from hl7.client import MLLPClient
@@ -28,8 +27,6 @@ from service.errors import DemoFailed
 from service.exports import Run, export_cohort
 from service.store.columns import utc_now
 from service.store.database import open_database
-
-T = TypeVar("T")
 
 START_SECONDS = 300
 STUDY_SECONDS = 600
@@ -84,6 +81,7 @@ def _make_room(out: Path) -> None:
         for name in ("data", "sent", "pacs", "sr", "export"):
             shutil.rmtree(out / name, ignore_errors=True)
     (out / "sr").mkdir(parents=True, exist_ok=True)
+    (out / MARKER).touch()
 
 
 def _write_settings(out: Path, pacs_port: int) -> Settings:
@@ -161,7 +159,8 @@ def _collect(demo: Demo, cases: Sequence[Case], arrived: dict[str, Arrived], sen
     """File what the stand-in PACS has received; the latest structured report of a study counts."""
     for path in (demo.out / "pacs").glob("*.dcm"):
         report = dcmread(path)
-        name = f"{report.AccessionNumber or report.StudyInstanceUID}.dcm"
+        number = next(n for n, case in enumerate(cases, 1) if case.study_uid == report.StudyInstanceUID)
+        name = f"study-{number}.dcm"  # what a sender wrote never names a file
         path.replace(demo.out / "sr" / name)
         arrived[str(report.StudyInstanceUID)] = Arrived(name, time.monotonic() - sent_at)
     return all(case.study_uid in arrived for case in cases)

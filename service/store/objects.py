@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from service.errors import DiskNearlyFull
+from service.store.made_once import sync_folder
 
 
 class ObjectStore:
@@ -37,8 +38,11 @@ class ObjectStore:
         target = self.path(name)
         _sync_file(arrived)
         self._make_folder(target.parent)
-        arrived.replace(target)
-        _sync_folder(target.parent)
+        if target.exists():
+            arrived.unlink()  # whoever brought this content before keeps its file as it is
+        else:
+            arrived.replace(target)
+        sync_folder(target.parent)
         return name
 
     def place_bytes(self, content: bytes, sha256: str) -> str:
@@ -52,17 +56,9 @@ class ObjectStore:
             return
         self._make_folder(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
 
 def _sync_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -47,3 +47,4 @@ class DeliveryState(StrEnum):
     QUEUED = "queued"
     DELIVERED = "delivered"
     REFUSED = "refused"
+    REPLACED = "replaced"

@@ -41,7 +41,7 @@ class Study(SQLModel, table=True):
     """A study, from its first object on.
 
     `images` says how far its reading has come, `document` how far the structured report of its newest results has;
-    `results` counts how often they changed.
+    `results` counts how often they changed, and before `document_not_before` the report need not be thought of again.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -63,8 +63,10 @@ class Study(SQLModel, table=True):
     discs: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     results: int = 0
     document: WorkState = state_column(WorkState.DONE, WorkState)
+    document_not_before: datetime | None = time_column(nullable=True, index=True)
     document_reason: str = ""
     review_reason: str = ""
+    notes: str = ""
 
 
 class Series(SQLModel, table=True):
@@ -141,7 +143,6 @@ class Report(SQLModel, table=True):
     sex: str = ""
     procedure: str = ""
     observed: datetime | None = time_column(nullable=True)
-    reported: datetime | None = time_column(nullable=True)
     received: datetime = time_column()
     status: str
     version: int = 1
@@ -157,7 +158,7 @@ class Report(SQLModel, table=True):
 
 
 class OrderNumber(SQLModel, table=True):
-    """An order number that a report carries; any of them may be the accession number of a study that it covers."""
+    """An order number that a report carries. `is_accession` marks those that the rules take for accession numbers."""
 
     __tablename__ = "order_number"
     __table_args__ = (UniqueConstraint("report_id", "number"),)
@@ -165,6 +166,7 @@ class OrderNumber(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     report_id: int = Field(foreign_key="report.id")
     number: str = Field(index=True)
+    is_accession: bool = False
 
 
 class Pairing(SQLModel, table=True):
@@ -231,7 +233,7 @@ class FindingRow(SQLModel, table=True):
 
 
 class Document(SQLModel, table=True):
-    """A structured report that we wrote. `inputs` is the digest of the findings and reports that it renders."""
+    """A structured report that we wrote; `inputs` is the digest of its findings and of what it replaces."""
 
     __table_args__ = (UniqueConstraint("study_id", "accepts", "inputs"),)
 

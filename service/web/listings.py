@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, or_
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
@@ -49,7 +49,22 @@ def list_studies(session: Session, settings: Settings, now: datetime) -> list[St
 
 def list_open_items(session: Session) -> list[OpenItem]:
     """Give what was refused, could not be paired, read, labelled or delivered; the newest of each kind first."""
-    return [*_objects(session), *_messages(session), *_reports(session), *_deliveries(session)]
+    return [*_studies(session), *_objects(session), *_messages(session), *_reports(session), *_deliveries(session)]
+
+
+def _studies(session: Session) -> Iterator[OpenItem]:
+    stopped = or_(
+        col(Study.review_reason) != "",
+        col(Study.images) == WorkState.FAILED,
+        col(Study.document) == WorkState.FAILED,
+        col(Study.document_reason).contains("by hand"),
+    )
+    for row in session.exec(select(Study).where(stopped).order_by(col(Study.id).desc()).limit(NEWEST)):
+        failed = row.images_reason if row.images == WorkState.FAILED else ""
+        what = f"study {row.accession or row.study_uid}"
+        yield OpenItem(
+            what, row.first_received, " ".join(filter(None, (row.review_reason, failed, row.document_reason)))
+        )
 
 
 def _objects(session: Session) -> Iterator[OpenItem]:
@@ -69,7 +84,10 @@ def _messages(session: Session) -> Iterator[OpenItem]:
 
 
 def _reports(session: Session) -> Iterator[OpenItem]:
-    open_ones = (col(Report.pairing) != PairingState.PAIRED) | (col(Report.labels) == WorkState.FAILED)
+    stopped = (col(Report.labels) == WorkState.FAILED) | (
+        (col(Report.labels) == WorkState.HELD) & col(Report.status).not_in(("preliminary", "none", "cancelled"))
+    )
+    open_ones = (col(Report.pairing) != PairingState.PAIRED) | stopped
     for row in session.exec(
         select(Report)
         .where(col(Report.superseded_by).is_(None), open_ones)
@@ -83,7 +101,7 @@ def _reports(session: Session) -> Iterator[OpenItem]:
 def _deliveries(session: Session) -> Iterator[OpenItem]:
     for row in session.exec(
         select(Delivery)
-        .where(Delivery.state != DeliveryState.DELIVERED, Delivery.attempts > 0)
+        .where(col(Delivery.state).not_in((DeliveryState.DELIVERED, DeliveryState.REPLACED)), Delivery.attempts > 0)
         .order_by(col(Delivery.id).desc())
         .limit(NEWEST)
     ):
@@ -105,7 +123,7 @@ def _study_line(session: Session, settings: Settings, study: Study, patient: Pat
         objects=objects,
         images=f"{study.images}: {study.images_reason}" if study.images_reason else str(study.images),
         report=", ".join(f"labels {state}" for state in reports) or "none",
-        state=_state(session, settings, study, now),
+        state=" ".join(filter(None, (_state(session, settings, study, now), study.notes))),
     )
 
 
@@ -117,7 +135,11 @@ def _state(session: Session, settings: Settings, study: Study, now: datetime) ->
         return "its structured report is about to be written"
     if study.document_reason:
         return study.document_reason
-    deliveries = session.exec(select(Delivery).join(Document).where(Document.study_id == study.id)).all()
+    deliveries = session.exec(
+        select(Delivery).join(Document).where(Document.study_id == study.id).order_by(col(Delivery.id))
+    ).all()
     if not deliveries:
         return "waits for its images to be complete" if study.images == WorkState.WAITING else "no structured report"
-    return "; ".join(f"structured report to {d.destination}: {d.state} {d.answer}".strip() for d in deliveries)
+    newest = {delivery.destination: delivery for delivery in deliveries}
+    lines = (f"structured report to {name}: {d.state} {d.answer}" for name, d in newest.items())
+    return "; ".join(line.strip() for line in lines)

@@ -97,7 +97,6 @@ def upgrade() -> None:
         sa.Column("sex", sa.String(), nullable=False),
         sa.Column("procedure", sa.String(), nullable=False),
         sa.Column("observed", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("reported", sa.DateTime(timezone=True), nullable=True),
         sa.Column("received", sa.DateTime(timezone=True), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -145,8 +144,10 @@ def upgrade() -> None:
         sa.Column("discs", sa.JSON(), nullable=False),
         sa.Column("results", sa.Integer(), nullable=False),
         sa.Column("document", sa.String(), nullable=False),
+        sa.Column("document_not_before", sa.DateTime(timezone=True), nullable=True),
         sa.Column("document_reason", sa.String(), nullable=False),
         sa.Column("review_reason", sa.String(), nullable=False),
+        sa.Column("notes", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(["patient_id"], ["patient.id"], name=op.f("fk_study_patient_id_patient")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_study")),
         sa.UniqueConstraint("study_uid", name=op.f("uq_study_study_uid")),
@@ -154,6 +155,7 @@ def upgrade() -> None:
     with op.batch_alter_table("study", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_study_accession"), ["accession"], unique=False)
         batch_op.create_index(batch_op.f("ix_study_document"), ["document"], unique=False)
+        batch_op.create_index(batch_op.f("ix_study_document_not_before"), ["document_not_before"], unique=False)
         batch_op.create_index(batch_op.f("ix_study_images"), ["images"], unique=False)
         batch_op.create_index(batch_op.f("ix_study_last_image"), ["last_image"], unique=False)
         batch_op.create_index(batch_op.f("ix_study_patient_id"), ["patient_id"], unique=False)
@@ -215,6 +217,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("report_id", sa.Integer(), nullable=False),
         sa.Column("number", sa.String(), nullable=False),
+        sa.Column("is_accession", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["report_id"], ["report.id"], name=op.f("fk_order_number_report_id_report")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_number")),
         sa.UniqueConstraint("report_id", "number", name=op.f("uq_order_number_report_id_number")),

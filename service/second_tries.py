@@ -1,0 +1,43 @@
+"""What failed or was stopped goes on because a person says so."""
+
+from sqlmodel import Session, col, or_, select
+
+from service.candidates import find_study, results_changed
+from service.store.states import WorkState
+from service.store.tables import Report, Study, row_id
+
+UNFINISHED = (WorkState.FAILED, WorkState.QUEUED)
+"""What is queued is asked for once more too, in case its request was lost; what is written is written once."""
+
+
+def try_again(session: Session) -> int:
+    """Ask again for every labelling, reading and writing that failed; gives how many failed ones there were."""
+    reports = session.exec(
+        select(Report).where(col(Report.labels).in_(UNFINISHED), col(Report.superseded_by).is_(None))
+    ).all()
+    studies = session.exec(
+        select(Study).where(or_(col(Study.images).in_(UNFINISHED), col(Study.document).in_(UNFINISHED)))
+    ).all()
+    failed = [report.labels for report in reports] + [state for s in studies for state in (s.images, s.document)]
+    for report in reports:
+        report.labels, report.labels_attempt = WorkState.WAITING, report.labels_attempt + 1
+        session.add(report)
+    for study in studies:
+        if study.images in UNFINISHED:
+            study.images, study.images_digest = WorkState.WAITING, None
+            study.images_attempt += 1
+            session.add(study)
+        results_changed(session, row_id(study))
+    return failed.count(WorkState.FAILED)
+
+
+def accept_study(session: Session, name: str) -> None:
+    """Go on with a study that waits for a person because its objects carry two patient IDs.
+
+    Raises:
+        UnknownItem: not exactly one study has this UID or accession number.
+    """
+    study = find_study(session, name)
+    study.review_reason = ""
+    session.add(study)
+    results_changed(session, row_id(study))

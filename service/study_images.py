@@ -1,0 +1,30 @@
+"""The objects of a study that its reading rests on."""
+
+import hashlib
+
+from sqlmodel import Session, col, select
+
+from service.store.states import ObjectState
+from service.store.tables import Instance, Series
+
+NOT_IMAGES = frozenset({"SR", "PR", "KO", "DOC", "REG", "RWV", "SEG", "AU", "PLAN", "RTSTRUCT", "ANN", "FID"})
+"""Modalities (DICOM PS3.3 C.7.3.1.1.1) whose objects say nothing about whether the images are complete."""
+
+
+def image_files(session: Session, study_id: int, series_uid: str | None = None) -> tuple[str, ...]:
+    """Give the files of a study's images, or of one series, in the order of their arrival."""
+    found = (
+        select(Instance.file)
+        .join(Series)
+        .where(Series.study_id == study_id, Instance.state == ObjectState.STORED)
+        .where(col(Series.modality).not_in(NOT_IMAGES))
+        .order_by(col(Instance.id))
+    )
+    if series_uid is not None:
+        found = found.where(Series.series_uid == series_uid)
+    return tuple(session.exec(found))
+
+
+def images_digest(session: Session, study_id: int) -> str:
+    """Give the digest of a study's images; a file is named by its content."""
+    return hashlib.sha256("\n".join(sorted(image_files(session, study_id))).encode()).hexdigest()
