@@ -38,9 +38,9 @@ def export_cohort(engine: Engine, data: Path, cohort: Cohort, now: datetime) -> 
     """Run a cohort now, into a folder of its own under `data/exports`; no partial run is ever visible."""
     key = made_once(data / "pseudonym.key", lambda: secrets.token_bytes(32))
     with reading(engine) as session:
-        frame = pl.DataFrame(
-            [_row(key, found) for found in session.execute(_findings(cohort))], schema=SCHEMA, orient="row"
-        )
+        rows = [_row(key, found) for found in session.execute(_findings(cohort))]
+    # In the order of arrival, the shifted dates of neighbours would give the true ones away.
+    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("study", "source", "condition", "level")
     folder = data / "exports" / cohort.name / now.strftime("%Y-%m-%dT%H%M%S.%fZ")
     aside = folder.with_name(f".{folder.name}")
     aside.mkdir(mode=0o700, parents=True)

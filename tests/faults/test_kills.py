@@ -1,7 +1,8 @@
 """Every role is killed in turn during a run of ten studies, with work in hand; the result is as without it, once."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,21 @@ def _report_taken(daemon: Daemon, study: Sent) -> bool:
         return False
 
 
+def _kill_while_sending(daemon: Daemon, role: str, study: Sent, reached: Callable[[], bool]) -> None:
+    """Kill a role in the middle of what is sent to it; the sender repeats what was not acknowledged."""
+    with ThreadPoolExecutor(1) as sender:
+        sending = sender.submit(_send, daemon, study)
+        wait_until(reached, f"the middle of what is sent to {role}", 60)
+        daemon.kill(role)
+        print(f"killed {role} while it was sent a study")  # noqa: T201
+        sending.result(240)
+
+
+def _images(daemon: Daemon) -> int:
+    with reading(daemon.engine()) as session:
+        return session.exec(select(func.count()).select_from(Instance)).one()
+
+
 def _in_hand(session: Session) -> dict[str, int]:
     """Count what is under way, by kind."""
     counted = {
@@ -83,15 +99,18 @@ def test_ten_studies_come_through_the_killing_of_every_role_once(
 ) -> None:
     for role in ROLES:
         daemon.port(role)
-    kills = {2 * number + 1: role for number, role in enumerate(ROLES)}
-    for number, study in enumerate(sent):
+    _kill_while_sending(daemon, "receive", sent[0], lambda: _images(daemon) > 2)
+    _kill_while_sending(daemon, "listen", sent[1], lambda: _images(daemon) >= len(sent[0].images) + len(sent[1].images))
+    for study in sent[2:7]:
         _send(daemon, study)
-        if number in kills:
-            with reading(daemon.engine()) as session:
-                states = _in_hand(session)
-            daemon.kill(kills[number])
-            print(f"killed {kills[number]} after study {number + 1} with {states} in hand")  # noqa: T201
-            assert sum(states.values()) > 0
+    for role, kind in (("work", "labels"), ("clock", "documents"), ("web", "documents")):
+        with reading(daemon.engine()) as session:
+            states = _in_hand(session)
+        daemon.kill(role)
+        print(f"killed {role} with {states} in hand")  # noqa: T201
+        assert states[kind] > 0
+    for study in sent[7:]:
+        _send(daemon, study)
 
     wait_until(lambda: _delivered(daemon) == STUDIES, "ten deliveries", 1200)
 

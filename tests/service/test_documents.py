@@ -22,8 +22,8 @@ from service.documents import DocumentWriter, write_documents
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings, supersede_findings
 from service.store.objects import ObjectStore
-from service.store.states import ObjectState, WorkState
-from service.store.tables import Delivery, Document, Instance, Series, Study
+from service.store.states import DeliveryState, ObjectState, WorkState
+from service.store.tables import Delivery, Document, Instance, Pairing, Report, Series, Study
 from tests.service.rows import DISC, NOW, add_study, finding
 
 LATER = NOW + timedelta(hours=1)
@@ -178,5 +178,54 @@ def test_results_that_change_while_a_report_is_written_are_written_next(
     monkeypatch.setattr("service.documents._write_one", change_meanwhile)
     write_documents(writer(engine, tmp_path, "trial"), study[0], NOW)
 
+    with reading(engine) as session:
+        assert session.get_one(Study, study[0]).document == WorkState.WAITING
+
+
+def test_a_withdrawal_that_leaves_only_the_images_is_written_though_they_were_written_before(
+    engine: Engine, tmp_path: Path, study: tuple[int, int]
+) -> None:
+    out = writer(engine, tmp_path, "trial")
+    with writing(engine) as session:
+        pairing = session.exec(select(Pairing)).one()
+        session.delete(pairing)
+        session.get_one(Study, study[0]).last_image = NOW - timedelta(days=30)
+    write_documents(out, study[0], NOW)
+    with writing(engine) as session:
+        session.add(Pairing(report_id=study[1], study_id=study[0], how="accession number", evidence="", created=NOW))
+    write_documents(out, study[0], LATER)
+    with writing(engine) as session:
+        supersede_findings(session, study[1], LATER)
+
+    write_documents(out, study[0], LATER)
+
+    written = documents(engine)
+    last = read_findings(dcmread(ObjectStore(tmp_path).path(written[-1].file)))
+    assert len(written) == 3
+    assert {one.source for one in last} == {Source.IMAGE}
+
+
+def test_a_replaced_report_is_not_sent_any_more(engine: Engine, tmp_path: Path, study: tuple[int, int]) -> None:
+    write_documents(writer(engine, tmp_path, "trial"), study[0], NOW)
+    with writing(engine) as session:
+        changed = replace(finding(), probability=0.9)
+        record_findings(session, Subject(report_id=study[1]), [changed], work="label again", now=LATER)
+
+    write_documents(writer(engine, tmp_path, "trial"), study[0], LATER)
+
+    with reading(engine) as session:
+        states = session.exec(select(Delivery.state).order_by(col(Delivery.document_id))).all()
+    assert list(states) == [DeliveryState.REPLACED, DeliveryState.WAITING]
+
+
+def test_a_report_that_changed_since_it_was_asked_for_is_waited_for(
+    engine: Engine, tmp_path: Path, study: tuple[int, int]
+) -> None:
+    with writing(engine) as session:
+        session.get_one(Report, study[1]).labels = WorkState.QUEUED
+
+    write_documents(writer(engine, tmp_path, "trial"), study[0], NOW)
+
+    assert documents(engine) == []
     with reading(engine) as session:
         assert session.get_one(Study, study[0]).document == WorkState.WAITING

@@ -11,6 +11,8 @@ from service.cohort_columns import COLUMNS
 from service.cohort_files import EXAMPLE_COHORTS, Cohort, find_cohort, load_cohorts
 from service.errors import UnknownCohort, UnusableCohort
 from service.exports import export_cohort
+from service.store.database import writing
+from service.store.tables import Patient
 from tests.service.rows import NOW, add_study
 
 
@@ -26,11 +28,11 @@ def test_a_run_holds_a_row_per_current_finding_in_each_format(engine: Engine, tm
 
     table = pl.read_parquet(run.folder / "findings.parquet")
     assert table.select("condition", "level", "source", "standing").rows() == [
-        ("stenosis", None, "report", "uncalibrated"),
         ("stenosis", "L4-L5", "image", "demonstration"),
+        ("stenosis", None, "report", "uncalibrated"),
     ]
     with (run.folder / "findings.csv").open() as file:
-        assert [row["source"] for row in csv.DictReader(file)] == ["report", "image"]
+        assert [row["source"] for row in csv.DictReader(file)] == ["image", "report"]
 
 
 def test_the_dictionary_explains_each_column_in_its_place(engine: Engine, tmp_path: Path, cohort: Cohort) -> None:
@@ -130,3 +132,27 @@ def test_an_unusable_cohort_file_is_named_with_its_key(tmp_path: Path, content: 
 def test_an_unknown_cohort_is_answered_with_those_there() -> None:
     with pytest.raises(UnknownCohort, match="it has all-findings"):
         find_cohort(EXAMPLE_COHORTS, "everything")
+
+
+def test_the_order_of_rows_says_nothing_about_the_order_of_arrival(
+    engine: Engine, tmp_path: Path, cohort: Cohort
+) -> None:
+    for number in range(1, 21):
+        add_study(engine, number)
+
+    run = export_cohort(engine, tmp_path, cohort, NOW)
+
+    studies = pl.read_parquet(run.folder / "findings.parquet")["study"].to_list()
+    assert studies == sorted(studies)
+
+
+def test_what_a_sender_wrote_for_the_sex_comes_out_only_if_it_is_one(
+    engine: Engine, tmp_path: Path, cohort: Cohort
+) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.get_one(Patient, 1).sex = "CANARYNAME"
+
+    run = export_cohort(engine, tmp_path, cohort, NOW)
+
+    assert pl.read_parquet(run.folder / "findings.parquet")["sex"].to_list() == [None, None]

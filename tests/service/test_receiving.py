@@ -166,3 +166,38 @@ def test_a_nearly_full_disk_refuses_and_leaves_nothing_behind(engine: Engine, tm
     with reading(engine) as session:
         assert session.exec(select(Instance)).all() == []
     assert list(store.incoming.iterdir()) == []
+
+
+def test_a_refused_object_never_takes_the_place_of_an_accepted_one(send: Send, odd: Odd, receiving: Receiving) -> None:
+    folder = odd("plain")
+    send(folder)
+    with reading(receiving.engine) as session:
+        kept = {row.file: receiving.store.path(row.file).read_bytes() for row in session.exec(select(Instance))}
+    for path in folder.glob("*.dcm"):
+        image = dcmread(path)
+        image.file_meta.MediaStorageSOPInstanceUID = "1.2.3"  # what storescu and its like put into the command
+        image.save_as(path)
+
+    answers = send(folder)
+
+    assert all(isinstance(answer, Refused) and answer.status == 0xA900 for answer in answers)
+    assert {file: receiving.store.path(file).read_bytes() for file in kept} == kept
+
+
+def test_what_the_first_objects_lack_is_taken_from_later_ones_and_no_other_patient(
+    engine: Engine, send: Send, odd: Odd
+) -> None:
+    folder = odd("plain")
+    for name in ("001.dcm", "002.dcm"):
+        image = dcmread(folder / name)
+        image.PatientID = image.AccessionNumber = ""
+        image.save_as(folder / name)
+
+    send(folder)
+
+    with reading(engine) as session:
+        (study,) = session.exec(select(Study))
+        patient = session.get_one(Patient, study.patient_id)
+    expected = dcmread(folder / "003.dcm")
+    assert (study.accession, patient.identifier) == (expected.AccessionNumber, expected.PatientID)
+    assert study.review_reason == ""

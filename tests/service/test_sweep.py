@@ -4,12 +4,13 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import select
 
 from config.settings import Settings
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
-from service.store.tables import Delivery, Document, Report, Study
-from service.sweep import sweep
+from service.store.tables import Delivery, Document, Pairing, Report, Study
+from service.sweep import AT_A_TIME, sweep
 from service.workflows import Work
 from tests.service.rows import NOW, add_study
 
@@ -18,7 +19,7 @@ SETTINGS = Settings()
 
 
 class Asked:
-    """Stands in for the queue of work; what has been asked for already is the same request."""
+    """Stands in for the queue of work, and remembers what it was asked."""
 
     def __init__(self) -> None:
         self.work: list[tuple[Work, int, str]] = []
@@ -148,3 +149,28 @@ def test_a_delivery_is_tried_when_it_is_due(
         session.add(Delivery(document_id=1, destination="pacs", state=state, next_attempt=NOW))
 
     assert swept(engine, NOW + after).kinds() == kinds
+
+
+def test_studies_that_wait_do_not_hide_one_that_is_ready(engine: Engine) -> None:
+    for number in range(1, AT_A_TIME + 2):
+        add_study(engine, number)
+    with writing(engine) as session:
+        for study in session.exec(select(Study)):
+            study.document, study.results = WorkState.WAITING, 1
+            study.review_reason = "" if study.id == AT_A_TIME + 1 else "two patient IDs"
+            session.add(study)
+
+    asked = [*swept(engine, NOW).work, *swept(engine, NOW).work]
+
+    assert asked == [(Work.WRITE, AT_A_TIME + 1, f"write-{AT_A_TIME + 1}-1")]
+
+
+def test_a_study_that_waits_is_thought_of_again_when_its_wait_is_over_or_its_results_change(engine: Engine) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.delete(session.exec(select(Pairing)).one())
+    change(engine, document=WorkState.WAITING)
+
+    assert swept(engine, NOW).kinds() == []
+    assert swept(engine, NOW + timedelta(hours=71)).kinds() == []
+    assert swept(engine, NOW + timedelta(hours=72)).kinds() == [Work.WRITE]

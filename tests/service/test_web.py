@@ -78,3 +78,13 @@ def test_what_a_sender_wrote_is_shown_as_text(engine: Engine, page: TestClient) 
         session.add(Study(study_uid="1", patient_id=1, first_received=NOW))
 
     assert "<script>" not in page.get("/").text
+
+
+def test_a_study_that_waits_for_a_person_is_among_what_does(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.get_one(Study, 1).review_reason = "two patient IDs"
+
+    waiting = page.get("/").text.split("Waiting for a person")[1]
+
+    assert "two patient IDs" in waiting

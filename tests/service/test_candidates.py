@@ -1,0 +1,131 @@
+"""Pairings on the database: found, corrected by what arrives later, decided by a person."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from sqlmodel import select
+
+from config.settings import Settings
+from service.candidates import pair_by_hand, pair_waiting_reports
+from service.errors import UnknownItem
+from service.listening import Listening
+from service.log import configure_log
+from service.store.database import reading, writing
+from service.store.states import WorkState
+from service.store.tables import Pairing, Patient, Report, Study, row_id
+from tests.service.messages import group, oru, receive
+from tests.service.rows import NOW
+
+
+@pytest.fixture
+def listening(engine: Engine, tmp_path: Path) -> Listening:
+    return Listening(engine, Settings(data=tmp_path), configure_log("listen"))
+
+
+def add_study(engine: Engine, accession: str, patient: str = "4711", date: str = "20260302") -> int:
+    """Write a study as the receiver does, which looks for reports that wait for it."""
+    with writing(engine) as session:
+        known = session.exec(select(Patient).where(Patient.identifier == patient)).one_or_none()
+        person = known or Patient(identifier=patient)
+        session.add(person)
+        session.flush()
+        study = Study(
+            study_uid=f"1.2.{accession or patient}.{date}",
+            patient_id=row_id(person),
+            accession=accession,
+            study_date=date,
+            study_time="120000",
+            description="MR LUMBAR SPINE",
+            first_received=NOW,
+        )
+        session.add(study)
+        session.flush()
+        pair_waiting_reports(session, study, person, Settings(), NOW)
+        return row_id(study)
+
+
+def paired(engine: Engine, report_id: int = 1) -> list[tuple[int, str]]:
+    with reading(engine) as session:
+        rows = session.exec(select(Pairing).where(Pairing.report_id == report_id)).all()
+        return [(row.study_id, row.how) for row in rows]
+
+
+def document(engine: Engine, study_id: int) -> WorkState:
+    with reading(engine) as session:
+        return session.get_one(Study, study_id).document
+
+
+@pytest.mark.parametrize("study_first", [True, False], ids=["the study first", "the report first"])
+def test_a_report_finds_its_study_whichever_comes_first(
+    engine: Engine, listening: Listening, *, study_first: bool
+) -> None:
+    message = oru("1", group("Stenosis.", obr18="A1", obr25="F"))
+    if study_first:
+        add_study(engine, "A1")
+    receive(listening, message)
+    if not study_first:
+        add_study(engine, "A1")
+
+    assert paired(engine) == [(1, "accession number")]
+    assert document(engine, 1) == WorkState.WAITING
+
+
+def test_a_better_match_that_arrives_later_takes_the_report_over(engine: Engine, listening: Listening) -> None:
+    first = add_study(engine, "")
+    receive(listening, oru("1", group("Stenosis.", obr7="20260302130000", obr18="A1", obr25="F")))
+    assert paired(engine) == [(first, "patient, procedure and time")]
+
+    second = add_study(engine, "A1", date="20260303")
+
+    assert paired(engine) == [(second, "accession number")]
+    assert document(engine, first) == WorkState.WAITING  # its structured report must lose the report's findings
+
+
+def test_a_second_candidate_sends_a_report_to_a_person(engine: Engine, listening: Listening) -> None:
+    add_study(engine, "")
+    receive(listening, oru("1", group("Stenosis.", obr7="20260302130000", obr25="F")))
+
+    add_study(engine, "", date="20260303")
+
+    assert paired(engine) == []
+    with reading(engine) as session:
+        assert "2 studies fit" in session.get_one(Report, 1).pairing_reason
+
+
+def test_another_order_number_pairs_only_where_no_accession_number_does(engine: Engine, listening: Listening) -> None:
+    add_study(engine, "P1", patient="4712")
+    right = add_study(engine, "A1")
+
+    receive(listening, oru("1", group("Stenosis.", obr18="A1", obr2="P1", obr25="F")))
+
+    assert paired(engine) == [(right, "accession number")]
+
+
+def test_a_person_moves_a_report_and_the_next_version_stays_there(engine: Engine, listening: Listening) -> None:
+    add_study(engine, "A1")
+    chosen = add_study(engine, "A2")
+    receive(listening, oru("1", group("Stenosis.", obr18="A1", obr22="20260302110000", obr25="F")))
+    with writing(engine) as session:
+        pair_by_hand(session, 1, "A2", NOW)
+
+    receive(listening, oru("2", group("No stenosis.", obr18="A1", obr22="20260302120000", obr25="C")))
+
+    assert paired(engine, 1) == paired(engine, 2) == [(chosen, "by hand")]
+
+
+@pytest.mark.parametrize(
+    ("report", "study"),
+    [
+        pytest.param(1, "", id="an empty name, which some studies have too"),
+        pytest.param(1, "NONE", id="no such study"),
+        pytest.param(9, "A1", id="no such report"),
+    ],
+)
+def test_what_cannot_be_paired_is_said(engine: Engine, listening: Listening, report: int, study: str) -> None:
+    add_study(engine, "A1")
+    add_study(engine, "", patient="4713")
+    receive(listening, oru("1", group("Stenosis.", obr18="A1", obr25="F")))
+
+    with writing(engine) as session, pytest.raises(UnknownItem):
+        pair_by_hand(session, report, study, NOW)
