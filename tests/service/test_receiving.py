@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import UID
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
@@ -175,7 +176,7 @@ def test_a_refused_object_never_takes_the_place_of_an_accepted_one(send: Send, o
         kept = {row.file: receiving.store.path(row.file).read_bytes() for row in session.exec(select(Instance))}
     for path in folder.glob("*.dcm"):
         image = dcmread(path)
-        image.file_meta.MediaStorageSOPInstanceUID = "1.2.3"  # what storescu and its like put into the command
+        image.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")  # what storescu and its like put into the command
         image.save_as(path)
 
     answers = send(folder)
