@@ -37,6 +37,8 @@ def spinelabel(*arguments: str | Path, folder: Path) -> subprocess.CompletedProc
         "inspect hl7",
         "inspect study",
         "pair",
+        "study accept",
+        "retry",
         "outbox list",
         "outbox retry",
         "cohort list",
