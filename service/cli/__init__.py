@@ -20,7 +20,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local variables would show patients' data
 )
-console = Console()
+PIPED_WIDTH = 110
+console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)  # tables in a log need not fit a terminal
 
 
 def main() -> None:

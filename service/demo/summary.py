@@ -97,7 +97,7 @@ def _agreement(cases: Sequence[Case], studies: Sequence[dict[str, Any]], source:
 def _table(study: dict[str, Any]) -> Table:
     table = Table(title=f"{study['accession']}, paired by {study['paired_by']}", title_justify="left")
     for heading in ("Condition", "Level", "Source", "State", "Probability", "Threshold", "Standing"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading)
     for finding in study["findings"]:
         numbers = ("" if finding[name] is None else f"{finding[name]:.4f}" for name in ("probability", "threshold"))
         words = (finding["condition"], finding["level"] or "", finding["source"], finding["state"])
