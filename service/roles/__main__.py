@@ -28,6 +28,7 @@ def main() -> int:
     if arguments.supervised:
         threading.Thread(target=_stop_with_supervisor, args=(stop,), daemon=True).start()
     log = configure_log(arguments.role)
+    os.environ["TQDM_DISABLE"] = "1"  # a library's progress bars have no place in a log of JSON lines
     try:
         settings = load_settings(arguments.config)
         with only_one(settings.data, arguments.role):

@@ -1,5 +1,6 @@
 """The main job on real parts: Orthanc holds a study and forwards it, `mllp_send` brings the report."""
 
+import json
 import re
 import sqlite3
 import subprocess
@@ -234,6 +235,11 @@ def test_nothing_that_names_the_patient_is_in_a_log_or_a_file_name(hospital: Hos
     assert not canary.search(sqlite_text(data / "workflows.sqlite"))
     assert not [path for path in data.rglob("*") if canary.search(path.name)]
     assert not canary.search("".join(path.read_text() for path in (data / "run").iterdir()))
+
+
+def test_every_line_of_the_log_is_one_event_as_json(hospital: Hospital, drawn: Outcome) -> None:
+    for line in hospital.daemon.log.read_text().splitlines():
+        assert "event" in json.loads(line)
 
 
 def sqlite_text(path: Path) -> str:
