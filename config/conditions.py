@@ -2,12 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from config.errors import UnusableConditions
+from config.files import read_yaml
 
 EMBEDDED_CONDITIONS = Path(__file__).with_name("conditions.yaml")
 DISC_LEVELS = (
@@ -108,13 +108,9 @@ def load_conditions(path: Path = EMBEDDED_CONDITIONS) -> tuple[Condition, ...]:
     Raises:
         UnusableConditions: the file is missing, is no YAML list, or an entry breaks a rule; names the entry.
     """
+    entries = read_yaml(path, UnusableConditions, "Set `conditions` to a readable file.")
     try:
-        entries: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
         conditions = TypeAdapter(tuple[Condition, ...]).validate_python(entries)
-    except OSError as error:
-        raise UnusableConditions(f"{path}: {error.strerror}. Set `conditions` to a readable file.") from error
-    except yaml.YAMLError as error:
-        raise UnusableConditions(f"{path} is not YAML: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(step) for step in first["loc"]) or "the file"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -16,6 +15,7 @@ from pydantic_settings import (
 
 from config.conditions import EMBEDDED_CONDITIONS
 from config.errors import UnusableSettings
+from config.files import read_yaml
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -214,12 +214,7 @@ def load_settings(path: Path | None = None) -> Settings:
         UnusableSettings: names the file, the key's path, what is wrong and the nearest known key.
     """
     where = str(path) if path else "the environment"
-    try:
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8")) if path else {}
-    except OSError as error:
-        raise UnusableSettings(f"{path}: {error.strerror}. Name a readable file with --config.") from error
-    except yaml.YAMLError as error:
-        raise UnusableSettings(f"{path} is not YAML: {error}") from error
+    values = read_yaml(path, UnusableSettings, "Name a readable file with --config.") if path else {}
     if not isinstance(values or {}, Mapping):
         raise UnusableSettings(f"{path} must hold keys and values, such as `data: /var/lib/spinelabel`.")
     try:

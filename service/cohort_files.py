@@ -1,12 +1,12 @@
 """Cohort files: which findings a research group gets, in which formats, and when."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from config.files import read_yaml
 from service.errors import UnknownCohort, UnusableCohort
 
 EXAMPLE_COHORTS = Path(__file__).with_name("cohorts")
@@ -40,11 +40,9 @@ def load_cohorts(folder: Path) -> tuple[Cohort, ...]:
     """
     cohorts = []
     for path in sorted(folder.glob("*.yaml")):
+        values = read_yaml(path, UnusableCohort, "Make the file readable for the service.")
         try:
-            values: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
             cohorts.append(Cohort.model_validate(values))
-        except yaml.YAMLError as error:
-            raise UnusableCohort(f"{path} is not YAML: {error}") from error
         except ValidationError as error:
             fault = error.errors()[0]
             place = ".".join(str(step) for step in fault["loc"]) or "the file"

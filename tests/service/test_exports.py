@@ -156,3 +156,10 @@ def test_what_a_sender_wrote_for_the_sex_comes_out_only_if_it_is_one(
     run = export_cohort(engine, tmp_path, cohort, NOW)
 
     assert pl.read_parquet(run.folder / "findings.parquet")["sex"].to_list() == [None, None]
+
+
+def test_a_cohort_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(b"name: \xff\xfe")
+
+    with pytest.raises(UnusableCohort, match=r"x\.yaml is not YAML"):
+        load_cohorts(tmp_path)
