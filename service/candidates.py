@@ -84,6 +84,12 @@ def results_changed(session: Session, study_id: int) -> None:
     session.add(study)
 
 
+def report_changed(session: Session, report_id: int) -> None:
+    """Note that the results of every study changed that a report is paired with."""
+    for study_id in paired_studies(session, report_id):
+        results_changed(session, study_id)
+
+
 def paired_studies(session: Session, report_id: int) -> list[int]:
     """Give the studies that a report is paired with."""
     return list(session.exec(select(Pairing.study_id).where(Pairing.report_id == report_id)))

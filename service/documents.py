@@ -22,7 +22,7 @@ from service.progress import study_progress
 from service.store.database import reading, writing
 from service.store.findings import current_findings, to_findings
 from service.store.objects import ObjectStore
-from service.store.states import DeliveryState, WorkState
+from service.store.states import UNDELIVERED, DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Message, Report, Study, row_id
 from service.study_images import image_files
 
@@ -172,7 +172,7 @@ def _write_one(
 def _stop(session: Session, document_id: int, reason: str) -> None:
     """Send a document no more that another has replaced, or that has nothing left to say."""
     for delivery in session.exec(select(Delivery).where(Delivery.document_id == document_id)):
-        if delivery.state != DeliveryState.DELIVERED:
+        if delivery.state in UNDELIVERED:
             delivery.state, delivery.answer = DeliveryState.REPLACED, reason
             session.add(delivery)
 

@@ -11,7 +11,7 @@ from integrations.hl7.oru import read_message
 from integrations.hl7.reports import ReportMessage
 from integrations.hl7.status import Status
 from integrations.hl7.versions import current_version, versions_of
-from service.candidates import keep_decision, pair_report, paired_studies, results_changed
+from service.candidates import keep_decision, pair_report, report_changed
 from service.store.findings import supersede_findings
 from service.store.states import WorkState
 from service.store.tables import Message, OrderNumber, Report, row_id
@@ -89,8 +89,7 @@ def _replace(session: Session, replaced: Report, row: Report, now: datetime) -> 
     session.add(replaced)
     keep_decision(session, replaced, row, now)
     supersede_findings(session, row_id(replaced), now)
-    for study_id in paired_studies(session, row_id(replaced)):
-        results_changed(session, study_id)
+    report_changed(session, row_id(replaced))
 
 
 def _row(report: ReportMessage, message: Message, ordinal: int, key: str, now: datetime) -> Report:

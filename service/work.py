@@ -19,7 +19,7 @@ from pipeline.reports.labelling import Labeller, UnlabelledReport, label_reports
 from pipeline.reports.labelling import Report as LabelledText
 from pipeline.values import ReportLabels
 from service.batching import Batcher
-from service.candidates import paired_studies, results_changed
+from service.candidates import report_changed, results_changed
 from service.documents import DocumentWriter, write_documents
 from service.outbox import Outbox, deliver
 from service.store.columns import utc_now
@@ -83,7 +83,7 @@ def label_report(workshop: Workshop, report_id: int, work_id: str) -> None:
             record_findings(session, Subject(report_id=report_id), labelled.findings, work=work_id, now=utc_now())
             report.labels, report.labels_reason = WorkState.DONE, ""
         session.add(report)
-        _results_changed(session, report_id)
+        report_changed(session, report_id)
 
 
 def read_images(workshop: Workshop, study_id: int, _work_id: str) -> None:
@@ -152,7 +152,7 @@ def _label_failed(session: Session, report_id: int, reason: str) -> None:
     report = session.get_one(Report, report_id)
     report.labels, report.labels_reason = WorkState.FAILED, reason
     session.add(report)
-    _results_changed(session, report_id)
+    report_changed(session, report_id)
 
 
 def _reading_failed(session: Session, study_id: int, reason: str) -> None:
@@ -173,8 +173,3 @@ def _delivery_failed(session: Session, delivery_id: int, reason: str) -> None:
     delivery.state, delivery.answer = DeliveryState.REFUSED, reason
     delivery.attempts += 1
     session.add(delivery)
-
-
-def _results_changed(session: Session, report_id: int) -> None:
-    for study_id in paired_studies(session, report_id):
-        results_changed(session, study_id)

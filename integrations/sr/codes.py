@@ -27,7 +27,6 @@ DEVICE = Code("121007", "DCM", "Device")
 
 # Measurement group
 MEASUREMENT_GROUP = Code("125007", "DCM", "Measurement Group")
-MEASUREMENT_METHOD = Code("370129005", "SCT", "Measurement Method")
 FROM_REPORT = Code("113868", "DCM", "Derived From Human-Readable Reports")
 FROM_IMAGE = Code("IMAGE_CLASSIFIER", PRIVATE_SCHEME, "Derived from image by classifier")
 SPINE = Code("421060004", "SCT", "Spine")

@@ -14,7 +14,7 @@ from service.errors import UnknownItem
 from service.second_tries import accept_study, try_again
 from service.store.columns import utc_now
 from service.store.database import open_database, reading, writing
-from service.store.states import DeliveryState
+from service.store.states import UNDELIVERED, DeliveryState
 from service.store.tables import Delivery
 from service.store.upgrade import upgrade_database
 
@@ -70,8 +70,7 @@ def list_outbox(config: ConfigFile = None) -> None:
     Example: spinelabel outbox list --config site.yaml
     """
     with reading(_database(config)) as session:
-        done = (DeliveryState.DELIVERED, DeliveryState.REPLACED)
-        for row in session.exec(select(Delivery).where(col(Delivery.state).not_in(done))):
+        for row in session.exec(select(Delivery).where(col(Delivery.state).in_(UNDELIVERED))):
             line = f"{row.id} to {row.destination}: {row.state}, {row.attempts} attempts. {row.answer}"
             console.print(line, markup=False, soft_wrap=True)
 

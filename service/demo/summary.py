@@ -15,7 +15,7 @@ from service.demo.cases import SEEN_ON_IMAGES, Case
 from service.exports import Run
 from service.store.database import open_database, reading
 from service.store.findings import current_findings
-from service.store.tables import FindingRow, Pairing, Study
+from service.store.tables import FindingRow, Pairing, Study, row_id
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def summarise(console: Console, outcome: Outcome) -> None:
 
 def _study(session: Session, case: Case, arrived: Arrived) -> dict[str, Any]:
     study = session.exec(select(Study).where(Study.study_uid == case.study_uid)).one()
-    rows = current_findings(session, study.id or 0)
+    rows = current_findings(session, row_id(study))
     pairing = session.exec(select(Pairing).where(Pairing.study_id == study.id).order_by(col(Pairing.id))).first()
     return {
         "study_uid": case.study_uid,

@@ -48,3 +48,7 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"
     REPLACED = "replaced"
+
+
+UNDELIVERED = (DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.REFUSED)
+"""What has not reached its destination and still should."""

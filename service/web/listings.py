@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from config.settings import Settings
 from service.completion import NotYet, document_due
 from service.progress import study_progress
-from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, WorkState
+from service.store.states import UNDELIVERED, MessageState, ObjectState, PairingState, WorkState
 from service.store.tables import Delivery, Document, Instance, Message, Pairing, Patient, Report, Series, Study
 
 NEWEST = 200
@@ -101,7 +101,7 @@ def _reports(session: Session) -> Iterator[OpenItem]:
 def _deliveries(session: Session) -> Iterator[OpenItem]:
     for row in session.exec(
         select(Delivery)
-        .where(col(Delivery.state).not_in((DeliveryState.DELIVERED, DeliveryState.REPLACED)), Delivery.attempts > 0)
+        .where(col(Delivery.state).in_(UNDELIVERED), Delivery.attempts > 0)
         .order_by(col(Delivery.id).desc())
         .limit(NEWEST)
     ):
