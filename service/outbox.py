@@ -9,7 +9,7 @@ from config.settings import Settings
 from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, send_objects
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
-from service.store.states import DeliveryState
+from service.store.states import UNDELIVERED, DeliveryState
 from service.store.tables import Delivery, Document, row_id
 
 FIRST_PAUSE = timedelta(seconds=5)
@@ -36,8 +36,9 @@ def deliver(outbox: Outbox, delivery_id: int, now: datetime) -> None:
     (answer,) = send_objects([outbox.store.path(document.file)], peer, outbox.settings.dicom.ae_title)
     with writing(outbox.engine) as session:
         current = session.get_one(Delivery, row_id(delivery))
-        _note(current, answer, now)
-        session.add(current)
+        if current.state in UNDELIVERED or isinstance(answer, Delivered):  # else it was replaced meanwhile
+            _note(current, answer, now)
+            session.add(current)
 
 
 def pause(attempts: int) -> timedelta:

@@ -26,7 +26,7 @@ from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings
 from service.store.objects import ObjectStore
-from service.store.states import DeliveryState, WorkState
+from service.store.states import UNDELIVERED, DeliveryState, WorkState
 from service.store.tables import Delivery, Report, Study
 from service.study_images import image_files, images_digest
 from service.workflows import AT_ONCE, Perform, Work
@@ -59,9 +59,7 @@ def performers(workshop: Workshop) -> dict[Work, Perform]:
         Work.LABEL: _Kind(label_report, lambda session, row: session.get_one(Report, row).superseded_by, _label_failed),
         Work.READ: _Kind(read_images, lambda session, row: session.get_one(Study, row).last_image, _reading_failed),
         Work.WRITE: _Kind(write_report, lambda session, row: session.get_one(Study, row).results, _writing_failed),
-        Work.DELIVER: _Kind(
-            deliver_document, lambda session, row: session.get_one(Delivery, row).attempts, _delivery_failed
-        ),
+        Work.DELIVER: _Kind(deliver_document, _undelivered_attempts, _delivery_failed),
     }
     return {work: _guarded(workshop, kind) for work, kind in kinds.items()}
 
@@ -146,6 +144,11 @@ def _guarded(workshop: Workshop, kind: _Kind) -> Perform:
             workshop.log.info("work done", work=work_id)
 
     return guarded
+
+
+def _undelivered_attempts(session: Session, delivery_id: int) -> int | None:
+    delivery = session.get_one(Delivery, delivery_id)
+    return delivery.attempts if delivery.state in UNDELIVERED else None
 
 
 def _label_failed(session: Session, report_id: int, reason: str) -> None:

@@ -12,6 +12,7 @@ from config.settings import DicomSettings, Peer, Settings
 from integrations.dicom.arrivals import Intake, ReceivedObject, StoreOutcome
 from integrations.dicom.errors import OutOfResources
 from integrations.dicom.receiver import start_receiver
+from integrations.dicom.sender import DeliveryAnswer, Unreachable
 from pipeline.training.drawn_studies import drawn_study
 from service.log import configure_log
 from service.outbox import LONGEST_PAUSE, Outbox, deliver, pause
@@ -105,3 +106,18 @@ def test_pauses_grow_up_to_an_hour_and_stay_there() -> None:
     assert pauses == sorted(pauses)
     assert pauses[0] == timedelta(seconds=5)
     assert pauses[-1] == LONGEST_PAUSE == timedelta(hours=1)
+
+
+def test_a_report_that_was_replaced_while_it_was_sent_in_vain_is_not_sent_again(
+    engine: Engine, outbox: Callable[[Peer], Outbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def replace_meanwhile(*_: object) -> list[DeliveryAnswer]:
+        with writing(engine) as session:
+            session.get_one(Delivery, 1).state = DeliveryState.REPLACED
+        return [Unreachable("it does not answer")]
+
+    monkeypatch.setattr("service.outbox.send_objects", replace_meanwhile)
+
+    deliver(outbox(Peer(name="pacs", ae_title="PACS", port=1)), 1, NOW)
+
+    assert delivery(engine).state == DeliveryState.REPLACED
