@@ -7,7 +7,7 @@ nothing.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from config.settings import Settings
@@ -47,15 +47,10 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, quiet: timedelta, now: da
         # An image that arrived meanwhile has moved last_image on, and the study waits for its quiet time again.
         state = WorkState.DONE if seen else WorkState.QUEUED
         with writing(engine) as session:
-            session.exec(
-                update(Study)
-                .where(
-                    col(Study.id) == study_id,
-                    col(Study.images) == WorkState.WAITING,
-                    col(Study.last_image) == study.last_image,
-                )
-                .values(images=state)
-            )
+            current = session.get_one(Study, study_id, with_for_update=True)
+            if current.images == WorkState.WAITING and current.last_image == study.last_image:
+                current.images = state
+                session.add(current)
 
 
 def ask_for_labels(engine: Engine, enqueue: Enqueue) -> None:
@@ -70,11 +65,10 @@ def ask_for_labels(engine: Engine, enqueue: Enqueue) -> None:
         if report_id is not None:
             enqueue(Work.LABEL, report_id, f"label-{report_id}-{attempt}")
             with writing(engine) as session:
-                session.exec(
-                    update(Report)
-                    .where(col(Report.id) == report_id, col(Report.labels) == WorkState.WAITING)
-                    .values(labels=WorkState.QUEUED)
-                )
+                current = session.get_one(Report, report_id, with_for_update=True)
+                if current.labels == WorkState.WAITING:
+                    current.labels = WorkState.QUEUED
+                    session.add(current)
 
 
 def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
@@ -93,19 +87,14 @@ def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now:
     for study_id, results, decision in decided:
         if isinstance(decision, Due):
             enqueue(Work.WRITE, study_id, f"write-{study_id}-{results}")
-            values: dict[str, object] = {"document": WorkState.QUEUED}
-        else:
-            values = {"document_not_before": decision.not_before}
         with writing(engine) as session:
-            session.exec(
-                update(Study)
-                .where(
-                    col(Study.id) == study_id,
-                    col(Study.results) == results,
-                    col(Study.document) == WorkState.WAITING,
-                )
-                .values(**values)
-            )
+            current = session.get_one(Study, study_id, with_for_update=True)
+            if current.results == results and current.document == WorkState.WAITING:
+                if isinstance(decision, Due):
+                    current.document = WorkState.QUEUED
+                else:
+                    current.document_not_before = decision.not_before
+                session.add(current)
 
 
 def ask_for_deliveries(engine: Engine, enqueue: Enqueue, now: datetime) -> None:
@@ -119,12 +108,7 @@ def ask_for_deliveries(engine: Engine, enqueue: Enqueue, now: datetime) -> None:
     for delivery in due:
         enqueue(Work.DELIVER, row_id(delivery), f"deliver-{delivery.id}-{delivery.attempts}")
         with writing(engine) as session:
-            session.exec(
-                update(Delivery)
-                .where(
-                    col(Delivery.id) == delivery.id,
-                    col(Delivery.attempts) == delivery.attempts,
-                    col(Delivery.state) == DeliveryState.WAITING,
-                )
-                .values(state=DeliveryState.QUEUED)
-            )
+            current = session.get_one(Delivery, row_id(delivery), with_for_update=True)
+            if current.state == DeliveryState.WAITING and current.attempts == delivery.attempts:
+                current.state = DeliveryState.QUEUED
+                session.add(current)

@@ -1,7 +1,7 @@
 """Opening the database, and the two kinds of session: one that reads, one that writes."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,24 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlmodel import Session
 
+from service.store.history import keep_changes
+
 BUSY_SECONDS = 30
 
+Tell = Callable[[Mapping[str, Any]], None]
 
-def open_database(data: Path) -> Engine:
+
+def open_database(data: Path, tell: Tell | None = None) -> Engine:
     """Open the SQLite database under the data folder, made by `upgrade.upgrade_database`.
 
     A commit is on disk when it returns (WAL with synchronous=FULL). Errors never show the values of a statement, which
-    name patients.
+    name patients. `tell` hears of each change of a state (`tables.Change`) once it is committed.
     """
     engine = create_engine(
         f"sqlite:///{data / 'spinelabel.sqlite'}",
         hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        execution_options={"tell": tell},
     )
 
     @event.listens_for(engine, "connect")
@@ -52,5 +57,10 @@ def writing(engine: Engine) -> Iterator[Session]:
 
     Keep it short: no model and no network inside.
     """
-    with Session(engine.execution_options(writes=True), expire_on_commit=False) as session, session.begin():
-        yield session
+    with Session(engine.execution_options(writes=True), expire_on_commit=False) as session:
+        event.listen(session, "after_flush", keep_changes)
+        with session.begin():
+            yield session
+        if tell := engine.get_execution_options().get("tell"):
+            for change in session.info.get("changes", ()):
+                tell(change)

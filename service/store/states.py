@@ -10,6 +10,8 @@ class ObjectState(StrEnum):
     SAME_CONTENT = "same content"
     CONFLICT = "conflict"
     REFUSED = "refused"
+    HEADER = "header"
+    """Its pixels were removed after the time that the site keeps images; what a report cites is still there."""
 
 
 class MessageState(StrEnum):
@@ -48,6 +50,24 @@ class DeliveryState(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"
     REPLACED = "replaced"
+    CANCELLED = "cancelled"
+
+
+class RunState(StrEnum):
+    """What became of a run of a cohort."""
+
+    DONE = "done"
+    FAILED = "failed"
+
+
+class RoleState(StrEnum):
+    """How a role of the daemon is."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    UP = "up"
+    DOWN = "down"
+    STOPPED = "stopped"
 
 
 UNDELIVERED = (DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.REFUSED)

@@ -4,6 +4,7 @@ A condition is data: no table, column or constraint lists conditions. Findings a
 supersedes. Times are UTC.
 """
 
+import secrets
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, UniqueConstra
 from sqlmodel import Field, SQLModel
 
 from service.store.columns import state_column, time_column
-from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, WorkState
+from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, RunState, WorkState
 
 SQLModel.metadata.naming_convention = MetaData(
     naming_convention={
@@ -21,6 +22,15 @@ SQLModel.metadata.naming_convention = MetaData(
         "pk": "pk_%(table_name)s",
     }
 ).naming_convention
+
+
+def _new_link() -> str:
+    return secrets.token_hex(12)
+
+
+def link_column() -> Any:
+    """Declare what the page's addresses name a row by: it says nothing about a patient and cannot be guessed."""
+    return Field(default_factory=_new_link, index=True, unique=True)
 
 
 class Patient(SQLModel, table=True):
@@ -42,9 +52,12 @@ class Study(SQLModel, table=True):
 
     `images` says how far its reading has come, `document` how far the structured report of its newest results has;
     `results` counts how often they changed, and before `document_not_before` the report need not be thought of again.
+    `images_attempt` counts how often a person had it read again, `images_starts` and `document_starts` how often that
+    work was started since. `complete_since` is when a person said that nothing more is to be waited for.
     """
 
     id: int | None = Field(default=None, primary_key=True)
+    link: str = link_column()
     study_uid: str = Field(unique=True)
     patient_id: int = Field(foreign_key="patient.id", index=True)
     accession: str = Field(default="", index=True)
@@ -53,11 +66,12 @@ class Study(SQLModel, table=True):
     study_date: str = ""
     study_time: str = ""
     description: str = ""
-    first_received: datetime = time_column()
+    first_received: datetime = time_column(index=True)
     last_image: datetime | None = time_column(nullable=True, index=True)
     images: WorkState = state_column(WorkState.WAITING, WorkState)
     images_digest: str | None = None
     images_attempt: int = 0
+    images_starts: int = 0
     images_reason: str = ""
     series_read: str | None = None
     discs: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
@@ -65,6 +79,8 @@ class Study(SQLModel, table=True):
     document: WorkState = state_column(WorkState.DONE, WorkState)
     document_not_before: datetime | None = time_column(nullable=True, index=True)
     document_reason: str = ""
+    document_starts: int = 0
+    complete_since: datetime | None = time_column(nullable=True)
     review_reason: str = ""
     notes: str = ""
 
@@ -94,7 +110,7 @@ class Instance(SQLModel, table=True):
     sha256: str = Field(index=True)
     file: str
     bytes: int
-    received: datetime = time_column()
+    received: datetime = time_column(index=True)
     calling_ae: str
     address: str
     state: ObjectState = state_column(None, ObjectState)
@@ -108,10 +124,11 @@ class Message(SQLModel, table=True):
     __table_args__ = (Index(None, "sender", "control_id", "sha256"),)
 
     id: int | None = Field(default=None, primary_key=True)
+    link: str = link_column()
     received: datetime = time_column(index=True)
     peer: str
     sender: str = ""
-    control_id: str = ""
+    control_id: str = Field(default="", index=True)
     message_type: str = ""
     sha256: str = Field(index=True)
     raw: bytes = Field(sa_type=LargeBinary)
@@ -127,6 +144,7 @@ class Report(SQLModel, table=True):
     """One version of a report, from the report at place `ordinal` of a message.
 
     Versions of one report share the `order_key`. `superseded_by` names the version that took its place.
+    `labels_attempt` counts how often a person had it labelled again, `labels_starts` how often that was started since.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -143,7 +161,7 @@ class Report(SQLModel, table=True):
     sex: str = ""
     procedure: str = ""
     observed: datetime | None = time_column(nullable=True)
-    received: datetime = time_column()
+    received: datetime = time_column(index=True)
     status: str
     version: int = 1
     text: str
@@ -152,6 +170,7 @@ class Report(SQLModel, table=True):
     superseded_by: int | None = Field(default=None, foreign_key="report.id", index=True)
     labels: WorkState = state_column(WorkState.WAITING, WorkState)
     labels_attempt: int = 0
+    labels_starts: int = 0
     labels_reason: str = ""
     pairing: PairingState = state_column(PairingState.UNPAIRED, PairingState)
     pairing_reason: str = ""
@@ -238,14 +257,14 @@ class Document(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("study_id", "accepts", "inputs"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    study_id: int = Field(foreign_key="study.id")
+    study_id: int = Field(foreign_key="study.id", index=True)
     accepts: str
     inputs: str
     sop_instance_uid: str = Field(unique=True)
     file: str
     sha256: str
     predecessor: int | None = Field(default=None, foreign_key="document.id")
-    created: datetime = time_column()
+    created: datetime = time_column(index=True)
 
 
 class Delivery(SQLModel, table=True):
@@ -260,13 +279,14 @@ class Delivery(SQLModel, table=True):
     attempts: int = 0
     next_attempt: datetime = time_column(index=True)
     answer: str = ""
-    delivered: datetime | None = time_column(nullable=True)
+    delivered: datetime | None = time_column(nullable=True, index=True)
 
 
 class CohortRun(SQLModel, table=True):
-    """One run of a cohort export."""
+    """One run of a cohort export; `slot` is the time of its schedule that it was for, or None where a person asked."""
 
     __tablename__ = "cohort_run"
+    __table_args__ = (Index(None, "cohort", "slot", unique=True),)
 
     id: int | None = Field(default=None, primary_key=True)
     cohort: str = Field(index=True)
@@ -274,6 +294,52 @@ class CohortRun(SQLModel, table=True):
     folder: str
     rows: int
     manifest_sha256: str
+    slot: datetime | None = time_column(nullable=True)
+    state: RunState = state_column(RunState.DONE, RunState)
+    reason: str = ""
+
+
+class Schedule(SQLModel, table=True):
+    """Since when a cohort has had its present schedule; what lies before is not caught up."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    cohort: str = Field(unique=True)
+    cron: str
+    time_zone: str
+    since: datetime = time_column()
+
+
+class Change(SQLModel, table=True):
+    """One change of a state: `kind` names the column watched (`history.WATCHED`), `subject` the row that it is of."""
+
+    __table_args__ = (Index(None, "kind", "subject"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    at: datetime = time_column(index=True)
+    kind: str
+    subject: int
+    state: str
+    reason: str = ""
+
+
+class RoleRow(SQLModel, table=True):
+    """A role of the daemon on one machine: how it is, and when it last said that it lives (`beat`).
+
+    `restarts` counts how often its supervisor had to start it again.
+    """
+
+    __tablename__ = "role"
+    __table_args__ = (UniqueConstraint("role", "host"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    role: str
+    host: str
+    pid: int
+    state: RoleState = state_column(None, RoleState)
+    reason: str = ""
+    started: datetime = time_column()
+    beat: datetime = time_column()
+    restarts: int = 0
 
 
 class _Numbered(Protocol):

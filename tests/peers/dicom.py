@@ -60,7 +60,8 @@ def free_port() -> int:
 
 def program(name: str) -> str:
     """Find a program; without it the test is skipped, but in CI it fails."""
-    path = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
+    # A virtual environment holds pynetdicom's programs under DCMTK's names.
+    path = shutil.which(name, path=f"/usr/bin:/usr/sbin:{os.environ['PATH']}")
     if path is None and "CI" in os.environ:
         pytest.fail(f"{name} is not installed")
     if path is None:

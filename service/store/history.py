@@ -1,0 +1,60 @@
+"""The history of states: each change is a row, written in the transaction that makes it.
+
+The page's timelines are made of these rows, and the log has one event for each.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, inspect
+from sqlalchemy.orm import Session, UOWTransaction
+
+from service.store.columns import utc_now
+from service.store.tables import Change, Delivery, Report, Study, row_id
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """A column of states whose changes are kept, with the column that says why."""
+
+    table: type[Study | Report | Delivery]
+    state: str
+    reason: str
+    kind: str
+    from_the_first: bool = True
+
+
+WATCHED = (
+    _Watched(Study, "images", "images_reason", "images"),
+    _Watched(Study, "document", "document_reason", "document", from_the_first=False),
+    _Watched(Report, "labels", "labels_reason", "labels"),
+    _Watched(Report, "pairing", "pairing_reason", "pairing"),
+    _Watched(Delivery, "state", "answer", "delivery"),
+)
+
+
+def keep_changes(session: Session, _flushing: UOWTransaction) -> None:
+    """Write a row for each state that this flush changes; hears SQLAlchemy's `after_flush`."""
+    flushed = [*((row, True) for row in session.new), *((row, False) for row in session.dirty)]
+    changes = [
+        {
+            "at": utc_now(),
+            "kind": watched.kind,
+            "subject": row_id(row),
+            "state": str(getattr(row, watched.state)),
+            "reason": getattr(row, watched.reason),
+        }
+        for watched in WATCHED
+        for row, is_new in flushed
+        if isinstance(row, watched.table) and _has_changed(row, watched, is_new=is_new)
+    ]
+    if changes:
+        session.connection().execute(insert(Change), changes)
+        session.info.setdefault("changes", []).extend(changes)
+
+
+def _has_changed(row: Any, watched: _Watched, *, is_new: bool) -> bool:
+    if is_new:
+        return watched.from_the_first
+    attributes = inspect(row).attrs
+    return bool(attributes[watched.state].history.has_changes() or attributes[watched.reason].history.has_changes())
