@@ -79,7 +79,7 @@ def keep_decision(session: Session, replaced: Report, report: Report, now: datet
 def results_changed(session: Session, study_id: int) -> None:
     """Note that a study's results changed, so that its structured report is written anew when it is due."""
     study = session.get_one(Study, study_id)
-    study.results += 1
+    study.results, study.document_starts = study.results + 1, 0
     study.document, study.document_not_before = WorkState.WAITING, None
     session.add(study)
 

@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from service.errors import RoleFailed
@@ -17,6 +17,20 @@ def publish_endpoint(data: Path, role: str, port: int) -> None:
     written = folder / f"{role}.{os.getpid()}"
     written.write_text(json.dumps({"port": port, "pid": os.getpid()}), encoding="utf-8")
     written.replace(folder / f"{role}.json")
+
+
+def touch_endpoint(data: Path, role: str) -> None:
+    """Say again that a role is up; the time of its file is what its supervisor looks at."""
+    with suppress(FileNotFoundError):
+        os.utime(data / "run" / f"{role}.json")
+
+
+def last_sign(data: Path, role: str) -> float | None:
+    """Give when a role last said that it is up, as a file time in seconds, or None where it never did."""
+    try:
+        return (data / "run" / f"{role}.json").stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager
@@ -40,7 +54,17 @@ def endpoint(data: Path, role: str) -> int | None:
     """Give the port of a role, or None while it is not up."""
     try:
         published = json.loads((data / "run" / f"{role}.json").read_text(encoding="utf-8"))
-        os.kill(int(published["pid"]), 0)
-    except (FileNotFoundError, ProcessLookupError):
+    except FileNotFoundError:
         return None
-    return int(published["port"])
+    return int(published["port"]) if is_running(int(published["pid"])) else None
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process of this machine runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's, but there
+        return True
+    return True

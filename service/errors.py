@@ -7,8 +7,11 @@ SpinelabelError
     │   └── DiskNearlyFull
     ├── UnknownCohort
     ├── UnusableCohort
+    ├── UnknownItem
     ├── DemoFailed
-    └── RoleFailed
+    ├── RoleFailed
+    ├── EndedTheProcess
+    └── TryAgain
 """
 
 from config.errors import SpinelabelError
@@ -54,3 +57,14 @@ class DemoFailed(ServiceError):
 
 class RoleFailed(ServiceError):
     """A role could not start."""
+
+
+class EndedTheProcess(ServiceError):
+    """Work was begun several times, and each time the process ended in the middle of it."""
+
+    def __init__(self, starts: int) -> None:
+        super().__init__(f"The work process ended {starts} times in the middle of it.")
+
+
+class TryAgain(ServiceError):
+    """Work failed in a way that may pass."""

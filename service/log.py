@@ -6,6 +6,8 @@ What goes in is an event's name, our own row numbers, AE titles, addresses, stat
 import logging
 import sys
 import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -31,3 +33,12 @@ def configure_log(role: str) -> FilteringBoundLogger:
     )
     log: FilteringBoundLogger = structlog.get_logger().bind(role=role)
     return log
+
+
+def change_log(log: FilteringBoundLogger) -> Callable[[Mapping[str, Any]], None]:
+    """Give what writes one event for each change of a state; its reason stays in the store, since it may quote."""
+
+    def tell(change: Mapping[str, Any]) -> None:
+        log.info("state changed", kind=change["kind"], row=change["subject"], state=change["state"])
+
+    return tell

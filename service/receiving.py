@@ -108,7 +108,7 @@ class Receiving:
             known = session.get_one(Patient, study.patient_id)
             pair_waiting_reports(session, study, known, self.settings, instance.received)
         if header.modality not in NOT_IMAGES:
-            study.last_image, study.images = instance.received, WorkState.WAITING
+            study.last_image, study.images, study.images_starts = instance.received, WorkState.WAITING, 0
         study.notes = study.notes or "; ".join(header.notes)
         session.add(study)
         instance.series_id = row_id(_series(session, row_id(study), header))

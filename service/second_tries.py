@@ -20,12 +20,12 @@ def try_again(session: Session) -> int:
     ).all()
     failed = [report.labels for report in reports] + [state for s in studies for state in (s.images, s.document)]
     for report in reports:
-        report.labels, report.labels_attempt = WorkState.WAITING, report.labels_attempt + 1
+        report.labels, report.labels_attempt, report.labels_starts = WorkState.WAITING, report.labels_attempt + 1, 0
         session.add(report)
     for study in studies:
         if study.images in UNFINISHED:
             study.images, study.images_digest = WorkState.WAITING, None
-            study.images_attempt += 1
+            study.images_attempt, study.images_starts = study.images_attempt + 1, 0
             session.add(study)
         results_changed(session, row_id(study))
     return failed.count(WorkState.FAILED)

@@ -17,6 +17,7 @@ from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import Delivery, Report, Study, row_id
 from service.study_images import images_digest
+from service.work_ids import delivery_id, label_id, reading_id, writing_id
 from service.workflows import Work
 
 Enqueue = Callable[[Work, int, str], None]
@@ -25,14 +26,15 @@ AT_A_TIME = 200
 
 def sweep(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
     """Ask for every step that is due."""
-    ask_for_readings(engine, enqueue, timedelta(seconds=settings.dicom.study_quiet_seconds), now)
-    ask_for_labels(engine, enqueue)
+    ask_for_readings(engine, enqueue, settings, now)
+    ask_for_labels(engine, enqueue, settings)
     ask_for_documents(engine, enqueue, settings, now)
     ask_for_deliveries(engine, enqueue, now)
 
 
-def ask_for_readings(engine: Engine, enqueue: Enqueue, quiet: timedelta, now: datetime) -> None:
+def ask_for_readings(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
     """Ask for the images of complete studies to be read, unless just these images were read before."""
+    quiet = timedelta(seconds=settings.dicom.study_quiet_seconds)
     with reading(engine) as session:
         waiting = session.exec(
             select(Study)
@@ -43,7 +45,7 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, quiet: timedelta, now: da
     for study_id, study, digest in complete:
         seen = digest == study.images_digest
         if not seen:
-            enqueue(Work.READ, study_id, f"read-{study_id}-{digest[:16]}-{study.images_attempt}")
+            enqueue(Work.READ, study_id, reading_id(study_id, digest, study.images_attempt, settings))
         # An image that arrived meanwhile has moved last_image on, and the study waits for its quiet time again.
         state = WorkState.DONE if seen else WorkState.QUEUED
         with writing(engine) as session:
@@ -53,17 +55,17 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, quiet: timedelta, now: da
                 session.add(current)
 
 
-def ask_for_labels(engine: Engine, enqueue: Enqueue) -> None:
+def ask_for_labels(engine: Engine, enqueue: Enqueue, settings: Settings) -> None:
     """Ask for the current versions of reports to be labelled."""
     with reading(engine) as session:
         waiting = session.exec(
-            select(Report.id, Report.labels_attempt)
+            select(Report.id, Report.text, Report.labels_attempt)
             .where(Report.labels == WorkState.WAITING, col(Report.superseded_by).is_(None))
             .limit(AT_A_TIME)
         ).all()
-    for report_id, attempt in waiting:
+    for report_id, text, attempt in waiting:
         if report_id is not None:
-            enqueue(Work.LABEL, report_id, f"label-{report_id}-{attempt}")
+            enqueue(Work.LABEL, report_id, label_id(report_id, text, attempt, settings))
             with writing(engine) as session:
                 current = session.get_one(Report, report_id, with_for_update=True)
                 if current.labels == WorkState.WAITING:
@@ -86,7 +88,7 @@ def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now:
         ]
     for study_id, results, decision in decided:
         if isinstance(decision, Due):
-            enqueue(Work.WRITE, study_id, f"write-{study_id}-{results}")
+            enqueue(Work.WRITE, study_id, writing_id(study_id, results, settings))
         with writing(engine) as session:
             current = session.get_one(Study, study_id, with_for_update=True)
             if current.results == results and current.document == WorkState.WAITING:
@@ -106,7 +108,7 @@ def ask_for_deliveries(engine: Engine, enqueue: Enqueue, now: datetime) -> None:
             .limit(AT_A_TIME)
         ).all()
     for delivery in due:
-        enqueue(Work.DELIVER, row_id(delivery), f"deliver-{delivery.id}-{delivery.attempts}")
+        enqueue(Work.DELIVER, row_id(delivery), delivery_id(row_id(delivery), delivery.attempts))
         with writing(engine) as session:
             current = session.get_one(Delivery, row_id(delivery), with_for_update=True)
             if current.state == DeliveryState.WAITING and current.attempts == delivery.attempts:

@@ -79,7 +79,14 @@ class Receiver:
         self._lock = threading.Lock()
         self._server = self._listen(network_timeout_seconds)
         self.port = int(self._server.server_address[1])
-        threading.Thread(target=self._server.serve_forever, args=(0.1,), name="dicom-receiver", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="dicom-receiver", daemon=True
+        )
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Tell whether associations are still taken."""
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """Stop listening and abort what is under way; senders keep what was not acknowledged."""

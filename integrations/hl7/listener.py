@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import os
 import socket
 import threading
 from collections.abc import Coroutine
@@ -16,6 +17,7 @@ from integrations.hl7.connection import CHUNK, Connection, Doors, ListenerCounts
 from integrations.hl7.errors import ListenerUnavailable
 from integrations.hl7.oru import check_settings
 
+ANSWER_SECONDS = 5.0
 T = TypeVar("T")
 
 
@@ -43,10 +45,21 @@ class Listener:
         except OSError as error:
             self.stop()
             raise ListenerUnavailable(
-                f"hl7.host {host} and hl7.port {port}: {error.strerror}. Free the port or set another."
+                f"hl7.host {host} and hl7.port {port}: {os.strerror(error.errno or 0)}. Free the port or set another."
             ) from error
         self.port = self._server.sockets[0].getsockname()[1]
         self._reception.log.info("hl7 listener started", host=host, port=self.port)
+
+    def is_alive(self) -> bool:
+        """Tell whether connections are still taken and served."""
+        if self._loop.is_closed():
+            return False
+        turn = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self._loop)
+        try:
+            turn.result(ANSWER_SECONDS)
+        except TimeoutError:
+            return False
+        return True
 
     def stop(self) -> None:
         """Stop listening. A message that is being stored is stored and answered first. Once stopped, does nothing."""

@@ -6,17 +6,23 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from pathlib import Path
 
+from structlog.typing import FilteringBoundLogger
+
 from config.errors import SpinelabelError
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from service.endpoints import only_one
+from service.heartbeat import Presence
 from service.log import configure_log
 from service.roles import ROLES
+from service.store.database import open_database
+from service.store.states import RoleState
 
 
-def main() -> int:
-    """Run the role until it is told to stop; gives the process's exit status."""
+def main() -> None:
+    """Run the role until it is told to stop; the process ends here."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("role", choices=ROLES)
     parser.add_argument("--config", type=Path, default=None)
@@ -32,12 +38,34 @@ def main() -> int:
     try:
         settings = load_settings(arguments.config)
         with only_one(settings.data, arguments.role):
-            # By name, since only `work` may load torch.
-            importlib.import_module(f"service.roles.{arguments.role}").run(settings, log, stop)
-    except SpinelabelError as error:
-        log.error("cannot start", reason=str(error))
-        return 1
-    return 0
+            _run(arguments.role, settings, log, stop)
+            status = 0
+    except Exception as error:  # noqa: BLE001  # the edge of the process: a traceback could show a patient's values
+        log.error("cannot start", reason=_reason(error))
+        status = 1
+    sys.stderr.flush()
+    # What a library's thread still does would hold the process up; all that counts is on disk.
+    os._exit(status)
+
+
+def _run(role: str, settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
+    """Run the role and say how it ends."""
+    presence = Presence(open_database(settings.data), settings.data, role)
+    try:
+        # By name, since only `work` may load torch.
+        importlib.import_module(f"service.roles.{role}").run(settings, log, stop, presence)
+    except Exception as error:
+        presence.end(RoleState.DOWN, _reason(error))
+        raise
+    presence.end(RoleState.STOPPED)
+
+
+def _reason(error: Exception) -> str:
+    """Say why a role ended: our own errors are sentences, of others only the class and the place are safe to show."""
+    if isinstance(error, SpinelabelError):
+        return str(error)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"It ended unexpectedly ({type(error).__name__} at {Path(frame.filename).name}:{frame.lineno})."
 
 
 def _stop_with_supervisor(stop: threading.Event) -> None:
@@ -48,4 +76,4 @@ def _stop_with_supervisor(stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

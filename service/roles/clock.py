@@ -1,38 +1,63 @@
 """The clock: the sweep several times a second, and cohort exports by their schedule."""
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
-from service.endpoints import publish_endpoint
+from service.heartbeat import Presence
+from service.log import change_log
 from service.schedule import schedule_exports
 from service.store.columns import utc_now
 from service.store.database import open_database
 from service.sweep import sweep
-from service.workflows import Enqueuer
+from service.upkeep import tend
+from service.workflows import PendingWork
 
 SWEEP_EVERY = timedelta(seconds=0.3)
+TEND_EVERY = timedelta(seconds=15)
+SWEEP_OVERDUE = timedelta(seconds=60)
 
 
-def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, presence: Presence) -> None:
     """Run the clock until `stop` is set."""
-    engine = open_database(settings.data)
-    enqueuer = Enqueuer(settings.data)
+    engine = open_database(settings.data, change_log(log))
+    pending = PendingWork(settings.data)
+    last_sweep = [time.monotonic()]
 
     def sweep_once() -> None:
-        try:
-            sweep(engine, enqueuer.enqueue, settings, utc_now())
-        except Exception as error:  # noqa: BLE001  # the edge of the process: the next sweep tries again
-            log.error("sweep failed", error=type(error).__name__)
+        sweep(engine, pending.enqueue, settings, utc_now())
+        last_sweep[0] = time.monotonic()
+
+    def tend_once() -> None:
+        tended = tend(engine, pending, utc_now())
+        if tended.taken_over or tended.asked_again:
+            log.warning("work taken up again", taken_over=tended.taken_over, asked_again=tended.asked_again)
 
     scheduler = BackgroundScheduler(timezone="UTC")
-    scheduler.add_job(sweep_once, "interval", seconds=SWEEP_EVERY.total_seconds(), coalesce=True, max_instances=1)
+    for job, every in ((sweep_once, SWEEP_EVERY), (tend_once, TEND_EVERY)):
+        scheduler.add_job(
+            _at_the_edge(job, log), "interval", seconds=every.total_seconds(), coalesce=True, max_instances=1
+        )
     schedule_exports(scheduler, engine, settings, log)
     scheduler.start()
-    publish_endpoint(settings.data, "clock", 0)
+    presence.up(0, lambda: time.monotonic() - last_sweep[0] < SWEEP_OVERDUE.total_seconds())
     log.info("started")
     stop.wait()
     scheduler.shutdown()
+
+
+def _at_the_edge(job: Callable[[], None], log: FilteringBoundLogger) -> Callable[[], None]:
+    """Let a job's failure be said and the next round try again."""
+
+    def guarded() -> None:
+        try:
+            job()
+        except Exception as error:  # noqa: BLE001  # the edge of the process
+            log.error("job failed", job=job.__name__, error=type(error).__name__)
+
+    return guarded

@@ -8,13 +8,14 @@ from config.settings import Settings
 from integrations.dicom.arrivals import Intake
 from integrations.dicom.incoming import clear_incoming
 from integrations.dicom.receiver import start_receiver
-from service.endpoints import publish_endpoint
+from service.heartbeat import Presence
+from service.log import change_log
 from service.receiving import Receiving
 from service.store.database import open_database
 from service.store.objects import ObjectStore
 
 
-def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, presence: Presence) -> None:
     """Receive objects until `stop` is set.
 
     Raises:
@@ -22,9 +23,9 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) ->
     """
     store = ObjectStore(settings.data, keep_free_bytes=int(settings.storage.keep_free_gb * 1e9))
     clear_incoming(store.incoming)
-    receiving = Receiving(open_database(settings.data), store, settings)
+    receiving = Receiving(open_database(settings.data, change_log(log)), store, settings)
     receiver = start_receiver(settings.dicom, Intake(store.incoming, receiving.persist, receiving.keep_refused), log)
-    publish_endpoint(settings.data, "receive", receiver.port)
+    presence.up(receiver.port, receiver.is_alive)
     log.info("listening", host=settings.dicom.host, port=receiver.port, ae_title=settings.dicom.ae_title)
     stop.wait()
     receiver.stop()

@@ -7,13 +7,13 @@ import uvicorn
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
-from service.endpoints import publish_endpoint
 from service.errors import RoleFailed
+from service.heartbeat import Presence
 from service.store.database import open_database
 from service.web.pages import make_pages
 
 
-def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, presence: Presence) -> None:
     """Serve the page until `stop` is set.
 
     Raises:
@@ -30,7 +30,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) ->
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     port = listener.getsockname()[1]
-    publish_endpoint(settings.data, "web", port)
+    presence.up(port, thread.is_alive)
     log.info("listening", host=settings.web.host, port=port)
     stop.wait()
     server.should_exit = True

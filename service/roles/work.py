@@ -11,38 +11,46 @@ from config.settings import Settings
 from pipeline.images.reading import load_image_reader
 from pipeline.reports.labelling import load_labeller
 from service.documents import DocumentWriter
-from service.endpoints import publish_endpoint
+from service.guard import forgive_stop
+from service.heartbeat import Presence
 from service.installation import SOFTWARE, load_installation
+from service.log import change_log
 from service.store.database import open_database
 from service.store.objects import ObjectStore
+from service.store.states import RoleState
 from service.work import Workshop, batch_labels, performers
 from service.workflows import start_workflows
 
+NICENESS = 10
 
-def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event) -> None:
+
+def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, presence: Presence) -> None:
     """Load the models, then do what is asked for until `stop` is set.
 
     Raises:
         SpinelabelError: a model or the conditions file cannot be used.
     """
-    # One core stays for the roles that answer others; more threads than free cores only spin.
+    # The roles that answer others come first on the processor, and one core stays free of the models' threads.
+    os.nice(NICENESS)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
+    presence.say(RoleState.LOADING, "The models are being loaded.")
     conditions = load_conditions(settings.conditions)
-    engine, store = open_database(settings.data), ObjectStore(settings.data)
+    engine, store = open_database(settings.data, change_log(log)), ObjectStore(settings.data)
     labeller = load_labeller(settings.reports.model, settings.reports.prompt, settings.data, SOFTWARE)
     installation = load_installation(settings.data, settings.dicom.ae_title, conditions)
     workshop = Workshop(
         engine=engine,
         store=store,
         settings=settings,
-        labels=batch_labels(labeller, conditions),
+        labels=batch_labels(engine, labeller, conditions),
         images=load_image_reader(settings.images.classifiers, SOFTWARE),
         conditions=tuple(condition.name for condition in conditions),
         documents=DocumentWriter(engine, store, settings, installation),
         log=log,
     )
-    finish = start_workflows(settings.data, performers(workshop))
-    publish_endpoint(settings.data, "work", 0)
+    finish = start_workflows(settings.data, presence.host, performers(workshop))
+    presence.up(0, lambda: True)
     log.info("started")
     stop.wait()
     finish()
+    forgive_stop(engine)

@@ -3,16 +3,26 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
+from sqlmodel import select
 
-from service.endpoints import endpoint
+from config.settings import load_settings
+from service.daemon import Supervisor, supervise
+from service.endpoints import endpoint, last_sign
+from service.heartbeat import BEAT_SECONDS
+from service.log import configure_log
+from service.store.database import open_database, reading
+from service.store.tables import RoleRow
+from service.store.upgrade import upgrade_database
 from tests.waiting import wait_until
 
 Serve = Callable[..., subprocess.Popen[bytes]]
@@ -141,3 +151,61 @@ def test_a_second_daemon_leaves_the_data_of_the_first_alone(serve: Serve, tmp_pa
     sentence = f"Another listen role works on {data}"
     wait_until(lambda: sentence in (tmp_path / "log").read_text(), "the sentence", 30)
     assert endpoint(data, "listen") is not None
+
+
+def role_row(data: Path, role: str) -> RoleRow | None:
+    with reading(open_database(data)) as session:
+        return session.exec(select(RoleRow).where(RoleRow.role == role)).one_or_none()
+
+
+def test_a_role_that_dies_at_once_each_time_is_tried_with_growing_pauses_and_says_why(
+    serve: Serve, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        serve("--only", "listen,web", hl7={"port": port})
+        data = tmp_path / "data"
+        wait_until(listens(data, "web"), "the page", 60)
+
+        died = wait_until(lambda: deaths(tmp_path / "log"), "three deaths", 60)
+
+        pauses = [death["again_in_seconds"] for death in died]
+        assert pauses == sorted(set(pauses))
+        row = role_row(data, "listen")
+        assert row is not None
+        assert row.restarts >= 2
+        assert f"hl7.port {port}: Address already in use" in row.reason
+    wait_until(listens(data, "listen"), "the listener, once the port is free", 60)
+
+
+def deaths(log: Path) -> list[dict[str, float]]:
+    events = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    died = [event for event in events if event["event"] == "role died"]
+    return died[:3] if len(died) >= 3 else []
+
+
+def test_a_role_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text(yaml.safe_dump({"data": str(tmp_path / "data"), "hl7": {"port": 0}}))
+    settings, stop = load_settings(config), threading.Event()
+    upgrade_database(settings.data)
+    supervisor = Supervisor(
+        settings, config, configure_log("serve"), open_database(settings.data), hung_seconds=1.5 * BEAT_SECONDS
+    )
+    thread = threading.Thread(target=supervise, args=(supervisor, ["listen"], stop))
+    thread.start()
+    try:
+        wait_until(listens(settings.data, "listen"), "the listener", 60)
+        first = pid_of(settings.data, "listen")
+        before = last_sign(settings.data, "listen")
+        wait_until(lambda: last_sign(settings.data, "listen") != before, "a beat", 30)
+
+        os.kill(first, signal.SIGSTOP)
+
+        wait_until(lambda: pid_of(settings.data, "listen") != first, "another listener", 60)
+        row = role_row(settings.data, "listen")
+        assert row is not None
+        assert row.restarts == 1
+    finally:
+        stop.set()
+        thread.join(30)

@@ -11,6 +11,7 @@ from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Pairing, Report, Study
 from service.sweep import AT_A_TIME, sweep
+from service.work_ids import writing_id
 from service.workflows import Work
 from tests.service.rows import NOW, add_study
 
@@ -162,7 +163,7 @@ def test_studies_that_wait_do_not_hide_one_that_is_ready(engine: Engine) -> None
 
     asked = [*swept(engine, NOW).work, *swept(engine, NOW).work]
 
-    assert asked == [(Work.WRITE, AT_A_TIME + 1, f"write-{AT_A_TIME + 1}-1")]
+    assert asked == [(Work.WRITE, AT_A_TIME + 1, writing_id(AT_A_TIME + 1, 1, SETTINGS))]
 
 
 def test_a_study_that_waits_is_thought_of_again_when_its_wait_is_over_or_its_results_change(engine: Engine) -> None:

@@ -11,7 +11,9 @@ from sqlmodel import select
 from config.settings import Settings
 from pipeline.values import Finding, Source, StudyReading
 from service import work
-from service.batching import Batcher
+from service.batching import Batcher, Batches
+from service.errors import TryAgain
+from service.guard import MOST_STARTS
 from service.log import configure_log
 from service.second_tries import try_again
 from service.store.database import reading, writing
@@ -30,7 +32,7 @@ def workshop(engine: Engine, tmp_path: Path) -> Workshop:
         engine=engine,
         store=ObjectStore(tmp_path),
         settings=Settings(data=tmp_path),
-        labels=Batcher(lambda asked: [nothing for _ in asked], 1),
+        labels=Batcher(lambda asked: [nothing for _ in asked], Batches(1)),
         images=nothing,
         conditions=(),
         documents=nothing,
@@ -40,6 +42,16 @@ def workshop(engine: Engine, tmp_path: Path) -> Workshop:
 
 def found(*findings: Finding) -> StudyReading:
     return StudyReading("1.2", "the only one", True, "counted up from the sacrum", (), findings)
+
+
+def read_until_it_ends(workshop: Workshop) -> None:
+    """Read as the workflow does, again while it may pass."""
+    for _ in range(MOST_STARTS):
+        try:
+            performers(workshop)[Work.READ](1, "read-1")
+        except TryAgain:
+            continue
+        return
 
 
 def images(engine: Engine) -> tuple[WorkState, str]:
@@ -61,7 +73,7 @@ def test_a_failure_is_written_down_with_what_to_do(
     add_study(engine)
     monkeypatch.setattr(work, "read_study", lambda *_: 1 / 0)
 
-    performers(workshop)[Work.READ](1, "read-1")
+    read_until_it_ends(workshop)
 
     state, reason = images(engine)
     assert state == WorkState.FAILED
@@ -79,7 +91,7 @@ def test_a_failure_does_not_hide_an_image_that_came_meanwhile(
         raise ZeroDivisionError
 
     monkeypatch.setattr(work, "read_study", fail)
-    performers(workshop)[Work.READ](1, "read-1")
+    read_until_it_ends(workshop)
 
     assert images(engine)[0] == WorkState.WAITING
 
@@ -118,11 +130,12 @@ def test_what_failed_is_asked_for_under_a_new_id_when_a_person_says_so(
 ) -> None:
     add_study(engine)
     monkeypatch.setattr(work, "read_study", lambda *_: 1 / 0)
-    performers(workshop)[Work.READ](1, "read-1")
+    read_until_it_ends(workshop)
 
     with writing(engine) as session:
         assert try_again(session) == 1
 
     with reading(engine) as session:
         study = session.get_one(Study, 1)
-    assert (study.images, study.images_attempt, study.document) == (WorkState.WAITING, 1, WorkState.WAITING)
+    assert (study.images, study.images_attempt, study.images_starts) == (WorkState.WAITING, 1, 0)
+    assert study.document == WorkState.WAITING
