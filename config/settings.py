@@ -134,6 +134,14 @@ class StorageSettings(_Section):
     keep_free_gb: Annotated[
         float, Field(ge=0, description="Objects are refused (A700H) when less than this would stay free on the disk.")
     ] = 5
+    keep_images_days: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Pixels of finished studies are removed after this many days; null keeps them. "
+            "Headers, findings and documents stay.",
+        ),
+    ] = None
 
 
 class ExportSettings(_Section):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -23,6 +24,7 @@ class Cohort(BaseModel):
     sources: tuple[Literal["report", "image"], ...] = ()
     formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1)] = ("parquet", "csv")
     schedule: str | None = None
+    time_zone: str = "UTC"
 
     @field_validator("schedule")
     @classmethod
@@ -31,6 +33,15 @@ class Cohort(BaseModel):
             CronTrigger.from_crontab(schedule)
         return schedule
 
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, time_zone: str) -> str:
+        try:
+            ZoneInfo(time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("is no time zone of the IANA database, such as Europe/Berlin") from error
+        return time_zone
+
 
 def load_cohorts(folder: Path) -> tuple[Cohort, ...]:
     """Read every cohort file of a folder.
@@ -38,19 +49,37 @@ def load_cohorts(folder: Path) -> tuple[Cohort, ...]:
     Raises:
         UnusableCohort: names the file, the key and what is wrong with it.
     """
-    cohorts = []
+    cohorts, faults = read_cohorts(folder)
+    if faults:
+        raise faults[0]
+    return cohorts
+
+
+def read_cohorts(folder: Path) -> tuple[tuple[Cohort, ...], tuple[UnusableCohort, ...]]:
+    """Read the cohort files of a folder, and say of those that cannot be used why; the others are unharmed."""
+    cohorts: dict[str, Cohort] = {}
+    faults = []
     for path in sorted(folder.glob("*.yaml")):
-        values = read_yaml(path, UnusableCohort, "Make the file readable for the service.")
         try:
-            cohorts.append(Cohort.model_validate(values))
-        except ValidationError as error:
-            fault = error.errors()[0]
-            place = ".".join(str(step) for step in fault["loc"]) or "the file"
-            raise UnusableCohort(f"{path}, {place}: {fault['msg']}.") from error
-    names = [cohort.name for cohort in cohorts]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UnusableCohort(f"{folder}: two files name their cohort {twice[0]}. Give each its own name.")
-    return tuple(cohorts)
+            cohort = _read_cohort(path)
+        except UnusableCohort as fault:
+            faults.append(fault)
+            continue
+        if cohort.name in cohorts:
+            faults.append(UnusableCohort(f"{path}: another file names its cohort {cohort.name}. Give it its own name."))
+            continue
+        cohorts[cohort.name] = cohort
+    return tuple(cohorts.values()), tuple(faults)
+
+
+def _read_cohort(path: Path) -> Cohort:
+    values = read_yaml(path, UnusableCohort, "Make the file readable for the service.")
+    try:
+        return Cohort.model_validate(values)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(step) for step in fault["loc"]) or "the file"
+        raise UnusableCohort(f"{path}, {place}: {fault['msg']}.") from error
 
 
 def find_cohort(folder: Path, name: str) -> Cohort:

@@ -24,7 +24,7 @@ from service.store.findings import current_findings, to_findings
 from service.store.objects import ObjectStore
 from service.store.states import UNDELIVERED, DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Message, Report, Study, row_id
-from service.study_images import image_files
+from service.study_images import cited_files
 
 Accepts = Literal["calibrated", "trial"]
 
@@ -107,7 +107,7 @@ def _gather(session: Session, study: Study) -> _Material:
         findings=tuple(to_findings(session, list(latest.values()))),
         report=_reference(*reported) if reported else None,
         series_read=study.series_read,
-        image_files=image_files(session, study_id, study.series_read),
+        image_files=cited_files(session, study_id, study.series_read),
     )
 
 

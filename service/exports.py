@@ -12,15 +12,19 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Engine, Row, Select, select
 from sqlmodel import col
+from sqlmodel import select as select_rows
 
 from integrations.deidentify import UnusableDate, age_at_study, describe, pseudonym, shifted_date
 from service.cohort_columns import SCHEMA, data_dictionary
 from service.cohort_files import Cohort
 from service.installation import SOFTWARE
 from service.store.database import reading, writing
-from service.store.made_once import made_once
+from service.store.made_once import made_once, sync_file, sync_folder
+from service.store.states import RunState
 from service.store.tables import CohortRun, FindingRow, Pairing, Patient, ProvenanceRow, Report, Study
 
+MANIFEST = "manifest.json"
+UNFINISHED_SECONDS = 2 * 24 * 3600
 SEXES = frozenset({"F", "M", "O"})
 """Patient's Sex (DICOM PS3.3 C.7.1.1); anything else is left out, since it may be anything."""
 
@@ -36,31 +40,87 @@ class Run:
 
 def export_cohort(engine: Engine, data: Path, cohort: Cohort, now: datetime) -> Run:
     """Run a cohort now, into a folder of its own under `data/exports`; no partial run is ever visible."""
-    key = made_once(data / "pseudonym.key", lambda: secrets.token_bytes(32))
-    with reading(engine) as session:
-        rows = [_row(key, found) for found in session.execute(_findings(cohort))]
-    # In the order of arrival, the shifted dates of neighbours would give the true ones away.
-    frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("study", "source", "condition", "level")
     folder = data / "exports" / cohort.name / now.strftime("%Y-%m-%dT%H%M%S.%fZ")
-    aside = folder.with_name(f".{folder.name}")
+    _write_folder(engine, data, cohort, now, folder)
+    with writing(engine) as session:
+        session.add(_row_of(data, cohort, now, folder))
+    return _run_in(folder)
+
+
+def export_slot(engine: Engine, data: Path, cohort: Cohort, now: datetime, slot: datetime) -> Run | None:
+    """Run a cohort for a slot of its schedule, of which there is one run; None where another had done it.
+
+    Its folder is named for the slot: one that is there already was complete before its run was killed, and counts.
+    """
+    folder = data / "exports" / cohort.name / slot.strftime("%Y-%m-%dT%H%MZ")
+    if not folder.exists():
+        _write_folder(engine, data, cohort, now, folder)
+    row = _row_of(data, cohort, now, folder)
+    row.slot = slot
+    return _run_in(folder) if record_slot(engine, row) else None
+
+
+def record_slot(engine: Engine, run: CohortRun) -> bool:
+    """Write what became of a run for a slot; tells whether it counts, which of two only the first that is done does."""
+    with writing(engine) as session:
+        found = select_rows(CohortRun).where(CohortRun.cohort == run.cohort, col(CohortRun.slot) == run.slot)
+        before = session.exec(found).one_or_none()
+        if before is None:
+            session.add(run)
+            return True
+        if before.state == RunState.DONE:
+            return False
+        for name in ("started", "folder", "rows", "manifest_sha256", "state", "reason"):
+            setattr(before, name, getattr(run, name))
+        before.attempts += 1
+        session.add(before)
+        return True
+
+
+def _row_of(data: Path, cohort: Cohort, now: datetime, folder: Path) -> CohortRun:
+    manifest = (folder / MANIFEST).read_bytes()
+    return CohortRun(
+        cohort=cohort.name,
+        started=now,
+        folder=str(folder.relative_to(data)),
+        rows=int(json.loads(manifest)["rows"]),
+        manifest_sha256=hashlib.sha256(manifest).hexdigest(),
+    )
+
+
+def _run_in(folder: Path) -> Run:
+    rows = int(json.loads((folder / MANIFEST).read_bytes())["rows"])
+    return Run(folder, rows, tuple(sorted(path.name for path in folder.iterdir())))
+
+
+def _write_folder(engine: Engine, data: Path, cohort: Cohort, now: datetime, folder: Path) -> None:
+    """Write the files of a run aside, and rename the folder once they are complete and on disk."""
+    _remove_unfinished(folder, now)
+    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     aside.mkdir(mode=0o700, parents=True)
     try:
+        key = made_once(data / "pseudonym.key", lambda: secrets.token_bytes(32))
+        with reading(engine) as session:
+            rows = [_row(key, found) for found in session.execute(_findings(cohort))]
+        # In the order of arrival, the shifted dates of neighbours would give the true ones away.
+        frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("study", "source", "condition", "level")
         files = _write_tables(frame, cohort, aside)
-        manifest = _write_manifest(cohort, now, frame.height, files, aside)
+        _write_manifest(cohort, now, frame.height, files, aside)
+        for written in aside.iterdir():
+            sync_file(written)
+        sync_folder(aside)
         aside.rename(folder)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    with writing(engine) as session:
-        session.add(
-            CohortRun(
-                cohort=cohort.name,
-                started=now,
-                folder=str(folder.relative_to(data)),
-                rows=frame.height,
-                manifest_sha256=manifest,
-            )
-        )
-    return Run(folder, frame.height, (*files, "manifest.json", "README.md"))
+
+
+def _remove_unfinished(folder: Path, now: datetime) -> None:
+    """Remove what runs left that were killed in the middle: of this folder, and of any that is days old."""
+    for left in folder.parent.glob(".*"):
+        is_ours = left.name.startswith(f".{folder.name}.")
+        if is_ours or now.timestamp() - left.stat().st_mtime > UNFINISHED_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _findings(cohort: Cohort) -> Select[FindingRow, ProvenanceRow, Study, Patient, Report | None]:
@@ -141,7 +201,7 @@ def _write_tables(frame: pl.DataFrame, cohort: Cohort, folder: Path) -> tuple[st
     return (*(f"findings.{form}" for form in cohort.formats), "data-dictionary.csv")
 
 
-def _write_manifest(cohort: Cohort, now: datetime, rows: int, files: tuple[str, ...], folder: Path) -> str:
+def _write_manifest(cohort: Cohort, now: datetime, rows: int, files: tuple[str, ...], folder: Path) -> None:
     manifest = json.dumps(
         {
             "cohort": cohort.model_dump(),
@@ -153,9 +213,8 @@ def _write_manifest(cohort: Cohort, now: datetime, rows: int, files: tuple[str, 
         },
         indent=2,
     )
-    (folder / "manifest.json").write_text(manifest, encoding="utf-8")
+    (folder / MANIFEST).write_text(manifest, encoding="utf-8")
     (folder / "README.md").write_text(_readme(cohort, rows), encoding="utf-8")
-    return hashlib.sha256(manifest.encode()).hexdigest()
 
 
 def _readme(cohort: Cohort, rows: int) -> str:

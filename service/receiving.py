@@ -7,7 +7,7 @@ from datetime import datetime
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from config.settings import Settings
 from integrations.dicom.arrivals import Arrival, ReceivedObject, RefusedObject, StoreOutcome
@@ -39,21 +39,28 @@ class Receiving:
         """Keep an object; it is safely on disk, with its rows, when this returns.
 
         Raises:
-            OutOfResources: the disk is nearly full.
+            OutOfResources: the disk is nearly full, or the file was removed while it was filed.
         """
         header = received.header
         with reading(self.engine) as session:
-            if _find(session, header.sop_instance_uid, received.sha256):
+            if _is_kept(_find(session, header.sop_instance_uid, received.sha256)):
                 return StoreOutcome.KNOWN_ALREADY
             before = _first(session, header.sop_instance_uid)
         file = self._place(received, received.sha256)
         instance = _instance(received, file, utc_now())
         instance.sop_instance_uid = header.sop_instance_uid
-        if before is not None:  # compared before the write lock is taken, since both files are read
+        # Compared before the write lock is taken, since both files are read.
+        if before is not None and before.sha256 != received.sha256:
             self._compare(instance, before)
         with writing(self.engine) as session:
-            if _find(session, header.sop_instance_uid, received.sha256):
+            if not self.store.path(file).exists():  # the same content was taken away by retention at this moment
+                raise OutOfResources("The object could not be filed")
+            known = _find(session, header.sop_instance_uid, received.sha256)
+            if _is_kept(known):
                 return StoreOutcome.KNOWN_ALREADY
+            if known is not None:
+                _bring_back(session, known, file, instance.received)
+                return StoreOutcome.STORED
             first = _first(session, header.sop_instance_uid)
             if first is None:
                 self._file_under_study(session, instance, header)
@@ -115,9 +122,9 @@ class Receiving:
 
 
 def _first(session: Session, sop_instance_uid: str) -> Instance | None:
-    """Give the instance of that UID that is in use."""
-    found = select(Instance).where(Instance.sop_instance_uid == sop_instance_uid, Instance.state == ObjectState.STORED)
-    return session.exec(found).one_or_none()
+    """Give the instance of that UID that is in use, with its pixels or without."""
+    in_use = col(Instance.state).in_((ObjectState.STORED, ObjectState.HEADER))
+    return session.exec(select(Instance).where(Instance.sop_instance_uid == sop_instance_uid, in_use)).one_or_none()
 
 
 def _is_another(header: InstanceHeader, patient: Patient) -> bool:
@@ -140,9 +147,23 @@ def _fill_in(session: Session, study: Study, patient: Patient, header: InstanceH
     return filled
 
 
-def _find(session: Session, sop_instance_uid: str, sha256: str) -> bool:
-    found = select(Instance.id).where(Instance.sop_instance_uid == sop_instance_uid, Instance.sha256 == sha256)
-    return session.exec(found).first() is not None
+def _find(session: Session, sop_instance_uid: str, sha256: str) -> Instance | None:
+    found = select(Instance).where(Instance.sop_instance_uid == sop_instance_uid, Instance.sha256 == sha256)
+    return session.exec(found).first()
+
+
+def _is_kept(known: Instance | None) -> bool:
+    return known is not None and known.state != ObjectState.HEADER
+
+
+def _bring_back(session: Session, known: Instance, file: str, now: datetime) -> None:
+    """Take an image again whose pixels had been removed; its study is read again."""
+    known.file, known.state = file, ObjectState.STORED
+    session.add(known)
+    if known.series_id is not None:
+        study = session.get_one(Study, session.get_one(Series, known.series_id).study_id)
+        study.last_image, study.images, study.images_starts = now, WorkState.WAITING, 0
+        session.add(study)
 
 
 def _instance(arrival: Arrival, file: str, now: datetime) -> Instance:

@@ -11,12 +11,28 @@ NOT_IMAGES = frozenset({"SR", "PR", "KO", "DOC", "REG", "RWV", "SEG", "AU", "PLA
 """Modalities (DICOM PS3.3 C.7.3.1.1.1) whose objects say nothing about whether the images are complete."""
 
 
-def image_files(session: Session, study_id: int, series_uid: str | None = None) -> tuple[str, ...]:
-    """Give the files of a study's images, or of one series, in the order of their arrival."""
+def image_files(session: Session, study_id: int) -> tuple[str, ...]:
+    """Give the files of a study's images that can be read, in the order of their arrival."""
+    return _files(session, study_id, (ObjectState.STORED,))
+
+
+def cited_files(session: Session, study_id: int, series_uid: str | None = None) -> tuple[str, ...]:
+    """Give the files whose headers a document cites: of a study's images, or of one series; some have no pixels."""
+    return _files(session, study_id, (ObjectState.STORED, ObjectState.HEADER), series_uid)
+
+
+def are_removed(session: Session, study_id: int) -> bool:
+    """Tell whether the pixels of images of a study were removed."""
+    return bool(_files(session, study_id, (ObjectState.HEADER,)))
+
+
+def _files(
+    session: Session, study_id: int, states: tuple[ObjectState, ...], series_uid: str | None = None
+) -> tuple[str, ...]:
     found = (
         select(Instance.file)
         .join(Series)
-        .where(Series.study_id == study_id, Instance.state == ObjectState.STORED)
+        .where(Series.study_id == study_id, col(Instance.state).in_(states))
         .where(col(Series.modality).not_in(NOT_IMAGES))
         .order_by(col(Instance.id))
     )

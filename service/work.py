@@ -29,7 +29,7 @@ from service.store.findings import Subject, record_findings
 from service.store.objects import ObjectStore
 from service.store.states import UNDELIVERED, DeliveryState, WorkState
 from service.store.tables import Delivery, Report, Study
-from service.study_images import image_files, images_digest
+from service.study_images import are_removed, image_files, images_digest
 from service.work_ids import reading_id
 from service.workflows import AT_ONCE, Perform, Work
 
@@ -114,6 +114,10 @@ def read_images(workshop: Workshop, study_id: int, _work_id: str) -> None:
         study = session.get_one(Study, study_id)
         digest = images_digest(session, study_id)
         files = image_files(session, study_id)
+        removed = are_removed(session, study_id)
+    if removed:
+        _leave_unread(workshop, study)
+        return
     result = read_study(workshop.images, [workshop.store.path(file) for file in files], workshop.conditions)
     # Named by what was read, which may be more than was there when this was asked for.
     work = reading_id(study_id, digest, study.images_attempt, workshop.settings)
@@ -127,6 +131,19 @@ def read_images(workshop: Workshop, study_id: int, _work_id: str) -> None:
             current.images = WorkState.DONE
         session.add(current)
         results_changed(session, study_id)
+
+
+def _leave_unread(workshop: Workshop, study: Study) -> None:
+    """Keep the findings of a study of which only late images are left to read, since they are not the whole study."""
+    with writing(workshop.engine) as session:
+        current = session.get_one(Study, study.id)
+        if current.last_image == study.last_image:
+            current.images = WorkState.DONE
+        current.images_reason = (
+            "An image came after the pixels of earlier ones were removed (storage.keep_images_days). "
+            "The findings stay as they are; send the whole study again to have it read again."
+        )
+        session.add(current)
 
 
 def write_report(workshop: Workshop, study_id: int, _work_id: str) -> None:

@@ -1,15 +1,21 @@
 """`spinelabel cohort`: cohorts of findings for research."""
 
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
+from rich.table import Table
+from sqlmodel import Session, col, select
 
 from config.settings import load_settings
+from service.calendar import next_slot
 from service.cli import ConfigFile, app, console
-from service.cohort_files import find_cohort, load_cohorts
+from service.cohort_files import Cohort, find_cohort, read_cohorts
 from service.exports import export_cohort
 from service.store.columns import utc_now
-from service.store.database import open_database
+from service.store.database import open_database, reading
+from service.store.states import RunState
+from service.store.tables import CohortRun
 from service.store.upgrade import upgrade_database
 
 cohort = typer.Typer(help="Cohorts of findings for research.", no_args_is_help=True)
@@ -18,12 +24,36 @@ app.add_typer(cohort, name="cohort")
 
 @cohort.command("list")
 def list_cohorts(config: ConfigFile = None) -> None:
-    """List the cohorts that have a file.
+    """List the cohorts that have a file: what each holds, when it runs next, and how its last run ended.
 
     Example: spinelabel cohort list --config site.yaml
     """
-    for found in load_cohorts(load_settings(config).exports.cohorts):
-        console.print(f"{found.name}: {found.description} ({found.schedule or 'runs when asked'})", markup=False)
+    settings = load_settings(config)
+    cohorts, faults = read_cohorts(settings.exports.cohorts)
+    upgrade_database(settings.data)
+    table = Table("Cohort", "Holds", "Schedule", "Next run (UTC)", "Last run (UTC)")
+    with reading(open_database(settings.data)) as session:
+        for found in cohorts:
+            table.add_row(found.name, found.description, *_schedule(found), _last_run(session, found.name))
+    console.print(table)
+    for fault in faults:
+        console.print(str(fault), style="red", markup=False, soft_wrap=True)
+
+
+def _schedule(found: Cohort) -> tuple[str, str]:
+    if found.schedule is None:
+        return "when asked", ""
+    upcoming = next_slot(found.schedule, ZoneInfo(found.time_zone), utc_now())
+    return f"{found.schedule} {found.time_zone}", f"{upcoming:%Y-%m-%d %H:%M}" if upcoming else "never"
+
+
+def _last_run(session: Session, name: str) -> str:
+    newest = select(CohortRun).where(CohortRun.cohort == name).order_by(col(CohortRun.started).desc())
+    run = session.exec(newest).first()
+    if run is None:
+        return "none"
+    what = f"{run.rows} rows" if run.state == RunState.DONE else run.reason
+    return f"{run.started:%Y-%m-%d %H:%M} {run.state}, {what}"
 
 
 @cohort.command()

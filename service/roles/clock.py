@@ -1,4 +1,4 @@
-"""The clock: the sweep several times a second, and cohort exports by their schedule."""
+"""The clock: the sweep several times a second, upkeep of work, cohort exports by their schedule, retention."""
 
 import threading
 import time
@@ -11,15 +11,19 @@ from structlog.typing import FilteringBoundLogger
 from config.settings import Settings
 from service.heartbeat import Presence
 from service.log import change_log
-from service.schedule import schedule_exports
+from service.retention import Retention, remove_old_images
+from service.schedule import Exporter, run_due_exports
 from service.store.columns import utc_now
 from service.store.database import open_database
+from service.store.objects import ObjectStore
 from service.sweep import sweep
 from service.upkeep import tend
 from service.workflows import PendingWork
 
 SWEEP_EVERY = timedelta(seconds=0.3)
 TEND_EVERY = timedelta(seconds=15)
+EXPORT_EVERY = timedelta(seconds=5)
+RETAIN_EVERY = timedelta(hours=6)
 SWEEP_OVERDUE = timedelta(seconds=60)
 
 
@@ -38,12 +42,33 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         if tended.taken_over or tended.asked_again:
             log.warning("work taken up again", taken_over=tended.taken_over, asked_again=tended.asked_again)
 
+    exporter = Exporter(engine, settings, log)
+    retained = Retention(engine, ObjectStore(settings.data), settings.storage)
+
+    def export_once() -> None:
+        run_due_exports(exporter, utc_now())
+
+    def retain_once() -> None:
+        removed = remove_old_images(retained, utc_now())
+        if removed:
+            log.info("images removed after their time", objects=removed)
+
+    jobs = (
+        (sweep_once, SWEEP_EVERY),
+        (tend_once, TEND_EVERY),
+        (export_once, EXPORT_EVERY),
+        (retain_once, RETAIN_EVERY),
+    )
     scheduler = BackgroundScheduler(timezone="UTC")
-    for job, every in ((sweep_once, SWEEP_EVERY), (tend_once, TEND_EVERY)):
+    for job, every in jobs:
         scheduler.add_job(
-            _at_the_edge(job, log), "interval", seconds=every.total_seconds(), coalesce=True, max_instances=1
+            _at_the_edge(job, log),
+            "interval",
+            seconds=every.total_seconds(),
+            next_run_time=utc_now(),
+            coalesce=True,
+            max_instances=1,
         )
-    schedule_exports(scheduler, engine, settings, log)
     scheduler.start()
     presence.up(0, lambda: time.monotonic() - last_sweep[0] < SWEEP_OVERDUE.total_seconds())
     log.info("started")

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from service.errors import DiskNearlyFull
-from service.store.made_once import sync_folder
+from service.store.made_once import sync_file, sync_folder
 
 
 class ObjectStore:
@@ -34,9 +34,9 @@ class ObjectStore:
         """
         if shutil.disk_usage(self.root).free < self._keep_free_bytes:
             raise DiskNearlyFull
-        name = f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
+        name = object_name(sha256)
         target = self.path(name)
-        _sync_file(arrived)
+        sync_file(arrived)
         self._make_folder(target.parent)
         if target.exists():
             arrived.unlink()  # whoever brought this content before keeps its file as it is
@@ -59,6 +59,6 @@ class ObjectStore:
         sync_folder(folder.parent)
 
 
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+def object_name(sha256: str) -> str:
+    """Give the name in the store of what has this content."""
+    return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"

@@ -283,7 +283,10 @@ class Delivery(SQLModel, table=True):
 
 
 class CohortRun(SQLModel, table=True):
-    """One run of a cohort export; `slot` is the time of its schedule that it was for, or None where a person asked."""
+    """One run of a cohort export; `slot` is the time of its schedule that it was for, or None where a person asked.
+
+    `attempts` counts how often it was tried, the last time at `started`.
+    """
 
     __tablename__ = "cohort_run"
     __table_args__ = (Index(None, "cohort", "slot", unique=True),)
@@ -297,6 +300,7 @@ class CohortRun(SQLModel, table=True):
     slot: datetime | None = time_column(nullable=True)
     state: RunState = state_column(RunState.DONE, RunState)
     reason: str = ""
+    attempts: int = 1
 
 
 class Schedule(SQLModel, table=True):

@@ -29,6 +29,7 @@ def upgrade() -> None:
     op.add_column("cohort_run", sa.Column("slot", TIME, nullable=True))
     op.add_column("cohort_run", sa.Column("state", sa.String(), nullable=False, server_default="done"))
     op.add_column("cohort_run", sa.Column("reason", sa.String(), nullable=False, server_default=""))
+    op.add_column("cohort_run", sa.Column("attempts", sa.Integer(), nullable=False, server_default="1"))
     op.add_column("report", sa.Column("labels_starts", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("study", sa.Column("images_starts", sa.Integer(), nullable=False, server_default="0"))
     op.add_column("study", sa.Column("document_starts", sa.Integer(), nullable=False, server_default="0"))

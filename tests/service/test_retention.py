@@ -1,0 +1,222 @@
+"""Pixels that go after their time, and everything that stays."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydicom import Dataset, dcmread
+from sqlalchemy import Engine
+from sqlmodel import col, select
+
+from config.conditions import load_conditions
+from config.settings import Destination, Peer, Settings, StorageSettings
+from integrations.sr.reading import read_findings
+from integrations.sr.values import Installation
+from pipeline.training.drawn_studies import drawn_study
+from pipeline.values import Source
+from service import retention, work
+from service.documents import DocumentWriter, write_documents
+from service.receiving import Receiving
+from service.retention import Retention, remove_old_images
+from service.store.columns import utc_now
+from service.store.database import reading, writing
+from service.store.findings import Subject, record_findings
+from service.store.objects import ObjectStore
+from service.store.states import DeliveryState, ObjectState, WorkState
+from service.store.tables import Delivery, Document, FindingRow, Instance, Study
+from service.work import Workshop, read_images
+from tests.peers.sent import write_images
+from tests.service.rows import finding
+from tests.service.test_receiving import sending
+
+DAYS = 30
+MUCH_LATER = utc_now() + timedelta(days=DAYS + 1)
+
+
+@pytest.fixture(scope="module")
+def images() -> tuple[Dataset, ...]:
+    return drawn_study(1).datasets[:3]
+
+
+@pytest.fixture
+def receiving(engine: Engine, tmp_path: Path) -> Receiving:
+    return Receiving(engine, ObjectStore(tmp_path), Settings(data=tmp_path))
+
+
+@pytest.fixture
+def send(receiving: Receiving, images: tuple[Dataset, ...], tmp_path: Path) -> Callable[[slice], None]:
+    """Send some of the study's images."""
+
+    def send_some(which: slice) -> None:
+        folder = tmp_path / f"sent {which}"
+        folder.mkdir(exist_ok=True)
+        write_images(images[which], folder)
+        sending(receiving, folder)
+
+    return send_some
+
+
+@pytest.fixture
+def finished(engine: Engine, send: Callable[[slice], None], tmp_path: Path) -> Retention:
+    """Give retention over a study of which two images were received, read and written up."""
+    send(slice(0, 2))
+    finish(engine)
+    return Retention(engine, ObjectStore(tmp_path), StorageSettings(keep_images_days=DAYS))
+
+
+def finish(engine: Engine, **values: object) -> None:
+    with writing(engine) as session:
+        study = session.get_one(Study, 1)
+        study.images = study.document = WorkState.DONE
+        for name, value in values.items():
+            setattr(study, name, value)
+
+
+def rows(engine: Engine) -> list[Instance]:
+    with reading(engine) as session:
+        return list(session.exec(select(Instance).order_by(col(Instance.id))))
+
+
+def stored(data: Path) -> int:
+    return sum(path.is_file() for path in (data / "objects").rglob("*"))
+
+
+def test_pixels_of_a_finished_study_go_and_its_headers_stay(
+    finished: Retention, images: tuple[Dataset, ...], tmp_path: Path
+) -> None:
+    before = rows(finished.engine)
+
+    assert remove_old_images(finished, MUCH_LATER) == 2
+
+    for row, sent, was in zip(rows(finished.engine), images, before, strict=False):
+        kept = dcmread(finished.store.path(row.file))
+        assert "PixelData" not in kept
+        assert kept.SOPInstanceUID == sent.SOPInstanceUID
+        assert (row.state, row.sha256) == (ObjectState.HEADER, was.sha256)
+        assert not finished.store.path(was.file).exists()
+    assert stored(tmp_path) == 2
+
+
+@pytest.mark.parametrize(
+    ("unfinished", "days"),
+    [
+        pytest.param({}, DAYS - 1, id="younger"),
+        pytest.param({"images": WorkState.FAILED}, DAYS + 1, id="its reading failed"),
+        pytest.param({"document": WorkState.WAITING}, DAYS + 1, id="its structured report waits"),
+        pytest.param({"review_reason": "two patient IDs"}, DAYS + 1, id="a person has to decide"),
+    ],
+)
+def test_a_study_that_is_not_finished_or_not_old_keeps_its_pixels(
+    finished: Retention, unfinished: dict[str, object], days: int
+) -> None:
+    finish(finished.engine, **unfinished)
+
+    assert remove_old_images(finished, utc_now() + timedelta(days=days)) == 0
+    assert {row.state for row in rows(finished.engine)} == {ObjectState.STORED}
+
+
+@pytest.mark.parametrize(
+    ("state", "removed"), [(DeliveryState.REFUSED, 0), (DeliveryState.DELIVERED, 2), (DeliveryState.CANCELLED, 2)]
+)
+def test_a_study_whose_report_has_not_arrived_keeps_its_pixels(
+    finished: Retention, state: DeliveryState, removed: int
+) -> None:
+    now = utc_now()
+    with writing(finished.engine) as session:
+        session.add(
+            Document(study_id=1, accepts="trial", inputs="0", sop_instance_uid="1", file="f", sha256="0", created=now)
+        )
+        session.flush()
+        session.add(Delivery(document_id=1, destination="pacs", state=state, next_attempt=now))
+
+    assert remove_old_images(finished, MUCH_LATER) == removed
+
+
+def test_without_the_setting_nothing_goes(finished: Retention) -> None:
+    unset = Retention(finished.engine, finished.store, StorageSettings())
+
+    assert remove_old_images(unset, MUCH_LATER + timedelta(days=9999)) == 0
+
+
+@pytest.mark.parametrize("cut", ["_remove_unnamed", "writing"], ids=["before the old file", "before the row"])
+def test_a_round_that_is_killed_is_finished_by_the_next_and_loses_nothing(
+    finished: Retention, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cut: str
+) -> None:
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as killed:
+        killed.setattr(retention, cut, die)
+        with pytest.raises(KeyboardInterrupt):
+            remove_old_images(finished, MUCH_LATER)
+    assert all(finished.store.path(row.file).exists() for row in rows(finished.engine))
+
+    remove_old_images(finished, MUCH_LATER)
+
+    assert {row.state for row in rows(finished.engine)} == {ObjectState.HEADER}
+    assert stored(tmp_path) == 2
+
+
+def test_an_image_that_is_sent_again_has_its_pixels_back_and_the_study_is_read_again(
+    finished: Retention, send: Callable[[slice], None], images: tuple[Dataset, ...]
+) -> None:
+    remove_old_images(finished, MUCH_LATER)
+
+    send(slice(0, 2))
+
+    back = rows(finished.engine)
+    assert [row.state for row in back] == [ObjectState.STORED] * 2
+    assert all("PixelData" in dcmread(finished.store.path(row.file)) for row in back)
+    with reading(finished.engine) as session:
+        assert session.get_one(Study, 1).images == WorkState.WAITING
+
+
+def test_a_late_image_is_not_read_as_if_it_were_the_whole_study(
+    finished: Retention, send: Callable[[slice], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(finished.engine) as session:
+        record_findings(session, Subject(study_id=1), [finding(source=Source.IMAGE)], work="read", now=utc_now())
+    remove_old_images(finished, MUCH_LATER)
+    send(slice(2, 3))
+    monkeypatch.setattr(work, "read_study", lambda *_: pytest.fail("it was read"))
+    nothing: object = None
+    shop = Workshop(finished.engine, finished.store, Settings(), *[nothing] * 5)  # type: ignore[arg-type]
+
+    read_images(shop, 1, "read-1")
+
+    with reading(finished.engine) as session:
+        study = session.get_one(Study, 1)
+        current = session.exec(select(FindingRow).where(col(FindingRow.superseded).is_(None))).all()
+    assert study.images == WorkState.DONE
+    assert "send the whole study again" in study.images_reason
+    assert len(current) == 1
+
+
+def test_a_correction_months_later_still_gets_its_structured_report(
+    finished: Retention, images: tuple[Dataset, ...], tmp_path: Path
+) -> None:
+    with writing(finished.engine) as session:
+        session.get_one(Study, 1).series_read = str(images[0].SeriesInstanceUID)
+    remove_old_images(finished, MUCH_LATER)
+    with writing(finished.engine) as session:
+        record_findings(session, Subject(study_id=1), [finding(source=Source.IMAGE)], work="late", now=MUCH_LATER)
+        study = session.get_one(Study, 1)
+        study.document, study.results = WorkState.WAITING, 1
+        study.complete_since = MUCH_LATER
+    settings = Settings(
+        data=tmp_path,
+        peers=(Peer(name="pacs", ae_title="PACS", port=1),),
+        destinations=(Destination(peer="pacs", accepts="trial"),),
+    )
+    writer = DocumentWriter(
+        finished.engine, finished.store, settings, Installation("2.25.1", "SPINELABEL", "0", load_conditions())
+    )
+
+    write_documents(writer, 1, MUCH_LATER)
+
+    with reading(finished.engine) as session:
+        written = session.exec(select(Document)).one()
+    report = dcmread(finished.store.path(written.file))
+    assert report.StudyInstanceUID == images[0].StudyInstanceUID
+    assert len(read_findings(report)) == 1
