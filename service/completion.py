@@ -15,7 +15,7 @@ class StudyProgress:
     """How far a study has come.
 
     `reports` holds the labelling state and time of arrival of each paired report; `is_written` says that a structured
-    report was written before, which the new one supersedes.
+    report was written before, which the new one supersedes; `is_complete` that a person said to wait for nothing more.
     """
 
     images: WorkState
@@ -23,6 +23,7 @@ class StudyProgress:
     reports: Sequence[tuple[WorkState, datetime]]
     review_reason: str
     is_written: bool = False
+    is_complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,13 @@ def document_due(study: StudyProgress, rules: PairingSettings, now: datetime) ->
         return NotYet("waits for its report to be labelled", None)
     labelled = [arrived for state, arrived in study.reports if state in SETTLED]
     if study.images in SETTLED:
-        if labelled or study.is_written or study.last_image is None:
+        if labelled or study.is_written or study.is_complete or study.last_image is None:
             return Due()
         return _after(study.last_image, rules.wait_for_report_hours, now, "waits for its report")
     if not labelled:
         return NotYet("waits for its images and its report", None)
+    if study.is_complete:
+        return Due() if study.last_image is None else NotYet("waits for its images to be read", None)
     return _after(max(labelled), rules.wait_for_images_hours, now, "waits for its images to be complete")
 
 

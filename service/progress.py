@@ -21,4 +21,5 @@ def study_progress(session: Session, study: Study) -> StudyProgress:
         reports=[(WorkState(state), at) for state, at in reports],
         review_reason=study.review_reason,
         is_written=written is not None,
+        is_complete=study.complete_since is not None,
     )

@@ -1,5 +1,7 @@
 """What failed or was stopped goes on because a person says so."""
 
+from datetime import datetime
+
 from sqlmodel import Session, col, or_, select
 
 from service.candidates import find_study, results_changed
@@ -41,3 +43,18 @@ def accept_study(session: Session, name: str) -> None:
     study.review_reason = ""
     session.add(study)
     results_changed(session, row_id(study))
+
+
+def complete_study(session: Session, name: str, now: datetime) -> str:
+    """Wait for nothing more of a study: read the images that are there and write it up with what there is.
+
+    What comes later all the same supersedes. Gives what still has to be decided first, or nothing.
+
+    Raises:
+        UnknownItem: not exactly one study has this UID or accession number.
+    """
+    study = find_study(session, name)
+    study.complete_since = now
+    session.add(study)
+    results_changed(session, row_id(study))
+    return study.review_reason

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 
 from config.settings import Settings
 from service.completion import Due, document_due
+from service.outbox import due_deliveries
 from service.progress import study_progress
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
@@ -38,7 +39,8 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, settings: Settings, now: 
     with reading(engine) as session:
         waiting = session.exec(
             select(Study)
-            .where(Study.images == WorkState.WAITING, col(Study.last_image) <= now - quiet)
+            .where(Study.images == WorkState.WAITING)
+            .where((col(Study.last_image) <= now - quiet) | (col(Study.last_image) <= col(Study.complete_since)))
             .limit(AT_A_TIME)
         ).all()
         complete = [(row_id(study), study, images_digest(session, row_id(study))) for study in waiting]
@@ -102,13 +104,9 @@ def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now:
 def ask_for_deliveries(engine: Engine, enqueue: Enqueue, now: datetime) -> None:
     """Ask for every delivery whose time has come."""
     with reading(engine) as session:
-        due = session.exec(
-            select(Delivery)
-            .where(Delivery.state == DeliveryState.WAITING, col(Delivery.next_attempt) <= now)
-            .limit(AT_A_TIME)
-        ).all()
+        due = due_deliveries(session, now, AT_A_TIME)
     for delivery in due:
-        enqueue(Work.DELIVER, row_id(delivery), delivery_id(row_id(delivery), delivery.attempts))
+        enqueue(Work.DELIVER, row_id(delivery), delivery_id(row_id(delivery), delivery.attempts, delivery.next_attempt))
         with writing(engine) as session:
             current = session.get_one(Delivery, row_id(delivery), with_for_update=True)
             if current.state == DeliveryState.WAITING and current.attempts == delivery.attempts:

@@ -5,6 +5,7 @@ other work. What failed is tried again under the next attempt, since an id that 
 """
 
 import hashlib
+from datetime import datetime
 
 from config.settings import Settings
 
@@ -29,9 +30,9 @@ def writing_id(study_id: int, results: int, settings: Settings) -> str:
     return f"write-{study_id}-{_digest(*destinations, _conditions(settings))}-{results}"
 
 
-def delivery_id(delivery: int, attempts: int) -> str:
-    """Name the next attempt of a delivery."""
-    return f"deliver-{delivery}-{attempts}"
+def delivery_id(delivery: int, attempts: int, due: datetime) -> str:
+    """Name the next attempt of a delivery, due at a time that each change of plan moves."""
+    return f"deliver-{delivery}-{attempts}-{due.timestamp():.0f}"
 
 
 def _conditions(settings: Settings) -> str:

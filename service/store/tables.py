@@ -282,6 +282,18 @@ class Delivery(SQLModel, table=True):
     delivered: datetime | None = time_column(nullable=True, index=True)
 
 
+class DestinationRow(SQLModel, table=True):
+    """Whether a destination answers: after so many attempts in vain nothing is sent to it before `next_attempt`."""
+
+    __tablename__ = "destination"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    unanswered: int = 0
+    silent_since: datetime | None = time_column(nullable=True)
+    next_attempt: datetime | None = time_column(nullable=True)
+
+
 class CohortRun(SQLModel, table=True):
     """One run of a cohort export; `slot` is the time of its schedule that it was for, or None where a person asked.
 

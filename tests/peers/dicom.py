@@ -70,9 +70,9 @@ def program(name: str) -> str:
 
 
 @contextmanager
-def running_orthanc(folder: Path, **options: object) -> Iterator[Orthanc]:
-    """Start Orthanc on a fresh store in `folder`, with settings besides its defaults, and stop it at the end."""
-    dicom, http = free_port(), free_port()
+def running_orthanc(folder: Path, port: int | None = None, **options: object) -> Iterator[Orthanc]:
+    """Start Orthanc on the store in `folder`, with settings besides its defaults, and stop it at the end."""
+    dicom, http = port or free_port(), free_port()
     settings = {
         "Name": "peer",
         "StorageDirectory": str(folder / "storage"),

@@ -65,3 +65,23 @@ def test_a_study_under_review_waits_for_a_person_alone() -> None:
     decision = document_due(StudyProgress(W.DONE, LONG_AGO, [(W.DONE, LONG_AGO)], "two patient IDs"), RULES, NOW)
 
     assert decision == NotYet("two patient IDs", None)
+
+
+@pytest.mark.parametrize(
+    ("progress", "due"),
+    [
+        pytest.param(StudyProgress(W.DONE, JUST_NOW, [], "", is_complete=True), True, id="without a report"),
+        pytest.param(StudyProgress(W.WAITING, None, [(W.DONE, JUST_NOW)], "", is_complete=True), True, id="no images"),
+        pytest.param(
+            StudyProgress(W.QUEUED, JUST_NOW, [(W.DONE, JUST_NOW)], "", is_complete=True), False, id="being read"
+        ),
+        pytest.param(
+            StudyProgress(W.DONE, JUST_NOW, [(W.QUEUED, JUST_NOW)], "", is_complete=True), False, id="being labelled"
+        ),
+        pytest.param(
+            StudyProgress(W.DONE, JUST_NOW, [], "two patient IDs", is_complete=True), False, id="a person has to decide"
+        ),
+    ],
+)
+def test_a_study_that_a_person_called_complete_waits_for_work_only(progress: StudyProgress, due: bool) -> None:
+    assert isinstance(document_due(progress, RULES, NOW), Due) is due

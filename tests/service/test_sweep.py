@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from config.settings import Settings
+from service.second_tries import complete_study
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Pairing, Report, Study
@@ -175,3 +176,32 @@ def test_a_study_that_waits_is_thought_of_again_when_its_wait_is_over_or_its_res
     assert swept(engine, NOW).kinds() == []
     assert swept(engine, NOW + timedelta(hours=71)).kinds() == []
     assert swept(engine, NOW + timedelta(hours=72)).kinds() == [Work.WRITE]
+
+
+@pytest.mark.parametrize(
+    ("complete", "kinds"),
+    [
+        pytest.param(NOW, [Work.READ], id="for what came before"),
+        pytest.param(NOW - timedelta(seconds=1), [], id="a later image waits its quiet time"),
+    ],
+)
+def test_a_study_that_a_person_called_complete_is_read_at_once(
+    engine: Engine, complete: datetime, kinds: list[Work]
+) -> None:
+    add_study(engine)
+    change(engine, images=WorkState.WAITING, complete_since=complete)
+
+    assert swept(engine, NOW).kinds() == kinds
+
+
+def test_calling_a_study_complete_asks_for_its_structured_report(engine: Engine) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.delete(session.exec(select(Pairing)).one())
+    change(engine, document=WorkState.WAITING)
+    assert swept(engine, NOW).kinds() == []
+
+    with writing(engine) as session:
+        assert complete_study(session, "CANARYACC1", NOW) == ""
+
+    assert swept(engine, NOW).kinds() == [Work.WRITE]

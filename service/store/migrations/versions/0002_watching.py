@@ -55,6 +55,16 @@ def _create_tables() -> None:
     op.create_index("ix_change_at", "change", ["at"])
     op.create_index("ix_change_kind_subject", "change", ["kind", "subject"])
     op.create_table(
+        "destination",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("unanswered", sa.Integer(), nullable=False),
+        sa.Column("silent_since", TIME, nullable=True),
+        sa.Column("next_attempt", TIME, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_destination"),
+        sa.UniqueConstraint("name", name="uq_destination_name"),
+    )
+    op.create_table(
         "role",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("role", sa.String(), nullable=False),
