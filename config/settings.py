@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -23,6 +23,17 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+def _is_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("is no time zone of the IANA database, such as Europe/Berlin") from error
+    return name
+
+
+TimeZoneName = Annotated[str, AfterValidator(_is_time_zone)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,9 +42,9 @@ class Peer(_Section):
     """A DICOM node that we know by name."""
 
     name: Annotated[str, Field(min_length=1, description="What destinations and logs call it.")]
-    ae_title: AeTitle
-    host: str = "127.0.0.1"
-    port: Port = 104
+    ae_title: Annotated[AeTitle, Field(description="Its AE title.")]
+    host: Annotated[str, Field(description="Its address.")] = "127.0.0.1"
+    port: Annotated[Port, Field(description="Its port.")] = 104
 
 
 class DicomSettings(_Section):
@@ -71,19 +82,12 @@ class Hl7Settings(_Section):
     charset: Annotated[
         str, Field(description="Character set of messages that declare none and are not UTF-8 (HL7 table 0211).")
     ] = "8859/1"
-    time_zone: Annotated[str, Field(description="Zone of times without an offset, as in Europe/Berlin.")] = "UTC"
+    time_zone: Annotated[TimeZoneName, Field(description="Zone of times without an offset, as in Europe/Berlin.")] = (
+        "UTC"
+    )
     accession_from: Annotated[
         tuple[str, ...], Field(description="Fields that may hold the accession number, the best first.")
     ] = ("OBR-18", "OBR-3", "ORC-3", "OBR-2", "OBR-20")
-
-    @field_validator("time_zone")
-    @classmethod
-    def _is_known(cls, time_zone: str) -> str:
-        try:
-            ZoneInfo(time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("is no time zone of the IANA database, such as Europe/Berlin") from error
-        return time_zone
 
 
 class PairingSettings(_Section):
@@ -171,11 +175,11 @@ class Settings(BaseSettings):
     data: Annotated[Path, Field(description="Folder of objects, databases and converted models.")] = Path(
         "spinelabel-data"
     )
-    peers: tuple[Peer, ...] = ()
+    peers: Annotated[tuple[Peer, ...], Field(description="DICOM nodes that we know by name.")] = ()
     dicom: DicomSettings = DicomSettings()
     hl7: Hl7Settings = Hl7Settings()
     pairing: PairingSettings = PairingSettings()
-    destinations: tuple[Destination, ...] = ()
+    destinations: Annotated[tuple[Destination, ...], Field(description="Where structured reports go.")] = ()
     reports: ReportSettings = ReportSettings()
     images: ImageSettings = ImageSettings()
     storage: StorageSettings = StorageSettings()

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from config.files import read_yaml
+from config.settings import TimeZoneName
 from service.errors import UnknownCohort, UnusableCohort
 
 EXAMPLE_COHORTS = Path(__file__).with_name("cohorts")
@@ -24,7 +24,7 @@ class Cohort(BaseModel):
     sources: tuple[Literal["report", "image"], ...] = ()
     formats: Annotated[tuple[Literal["parquet", "csv"], ...], Field(min_length=1)] = ("parquet", "csv")
     schedule: str | None = None
-    time_zone: str = "UTC"
+    time_zone: TimeZoneName = "UTC"
 
     @field_validator("schedule")
     @classmethod
@@ -32,15 +32,6 @@ class Cohort(BaseModel):
         if schedule is not None:
             CronTrigger.from_crontab(schedule)
         return schedule
-
-    @field_validator("time_zone")
-    @classmethod
-    def _is_known(cls, time_zone: str) -> str:
-        try:
-            ZoneInfo(time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("is no time zone of the IANA database, such as Europe/Berlin") from error
-        return time_zone
 
 
 def load_cohorts(folder: Path) -> tuple[Cohort, ...]:

@@ -4,6 +4,7 @@ SpinelabelError
 └── ServiceError
     ├── StoreError
     │   ├── NewerSchema
+    │   ├── UnusableStore
     │   └── DiskNearlyFull
     ├── UnknownCohort
     ├── UnusableCohort
@@ -30,6 +31,10 @@ class NewerSchema(StoreError):
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
+
+
+class UnusableStore(StoreError):
+    """A database file, or the disk or folder that it lies on, cannot be used."""
 
 
 class DiskNearlyFull(StoreError):

@@ -34,11 +34,13 @@ def readiness(engine: Engine, settings: Settings, now: datetime) -> list[Check]:
     except SQLAlchemyError as error:
         return [Check("database", is_well=False, reason=f"It does not answer ({type(error).__name__}).")]
     roles = [_check_role(role, [row for row in rows if row.role == role], now) for role in ROLES]
-    return [Check("database", is_well=True), _check_disk(settings), *roles]
+    return [Check("database", is_well=True), check_disk(settings), *roles]
 
 
-def _check_disk(settings: Settings) -> Check:
-    free = shutil.disk_usage(settings.data).free / 1e9
+def check_disk(settings: Settings) -> Check:
+    """Check that the disk of the store has as much free as the settings keep free."""
+    there = next(folder for folder in (settings.data, *settings.data.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(there).free / 1e9
     keep = settings.storage.keep_free_gb
     if free >= keep:
         return Check("disk", is_well=True)

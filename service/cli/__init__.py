@@ -1,6 +1,7 @@
 """The command line. Each module holds one group of commands; models are loaded only by the commands that need them."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -34,11 +35,23 @@ def main() -> None:
         inspect,
         reports,
         serve,
+        setup,
         training,
     )
 
     try:
         app()
     except SpinelabelError as error:
-        Console(stderr=True).print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        _say(str(error))
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001  # a traceback could show a patient's values
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        _say(
+            f"It failed unexpectedly ({type(error).__name__} at {Path(place.filename).name}:{place.lineno}). "
+            "Report this line to the makers; nothing of a patient is in it."
+        )
+        sys.exit(1)
+
+
+def _say(sentence: str) -> None:
+    Console(stderr=True).print(sentence, style="red", markup=False, highlight=False, soft_wrap=True)

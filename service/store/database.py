@@ -11,6 +11,7 @@ from sqlmodel import Session
 
 from service.store.history import keep_changes
 
+DATABASE = "spinelabel.sqlite"
 BUSY_SECONDS = 30
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -23,7 +24,7 @@ def open_database(data: Path, tell: Tell | None = None) -> Engine:
     name patients. `tell` hears of each change of a state (`tables.Change`) once it is committed.
     """
     engine = create_engine(
-        f"sqlite:///{data / 'spinelabel.sqlite'}",
+        f"sqlite:///{data / DATABASE}",
         hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         execution_options={"tell": tell},

@@ -1,6 +1,11 @@
 """Making the database, or bringing it to this release's schema; only the start needs this."""
 
+import sqlite3
+import stat
+from contextlib import closing
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -8,8 +13,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from service.errors import NewerSchema
-from service.store.database import open_database
+from service.store.database import DATABASE, open_database
+from service.store.faults import named_faults
 
+OTHERS = stat.S_IRWXO
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
@@ -18,17 +25,49 @@ def upgrade_database(data: Path) -> None:
 
     Raises:
         NewerSchema: a newer release wrote it.
+        UnusableStore: the folder, its disk or the database cannot be used; the message says what to do.
     """
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_database(data)
+    with named_faults(data / DATABASE):
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if data.stat().st_mode & OTHERS:  # a command that needs no database may have made it
+            data.chmod(stat.S_IMODE(data.stat().st_mode) & ~OTHERS)
+        engine = open_database(data)
+        alembic = _alembic()
+        with engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+        if present is not None and present not in _revisions(alembic):
+            raise NewerSchema
+        with engine.execution_options(writes=True).begin() as connection:
+            alembic.attributes["connection"] = connection
+            command.upgrade(alembic, "head")
+        engine.dispose()
+
+
+def schema_standing(data: Path) -> Literal["absent", "older", "present", "newer"]:
+    """Tell how the database's schema stands to this release's, changing nothing.
+
+    Raises:
+        UnusableStore: the database cannot be read.
+    """
+    path = data / DATABASE
+    if not path.exists():
+        return "absent"
+    with named_faults(path), closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+        there = connection.execute("select 1 from sqlite_master where name = 'alembic_version'").fetchone()
+        found = connection.execute("select version_num from alembic_version").fetchone() if there else None
+    if found is None:
+        return "older"
+    scripts = ScriptDirectory.from_config(_alembic())
+    if found[0] == scripts.get_current_head():
+        return "present"
+    return "older" if found[0] in _revisions(_alembic()) else "newer"
+
+
+def _alembic() -> Config:
     alembic = Config()
     alembic.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    known = {revision.revision for revision in ScriptDirectory.from_config(alembic).walk_revisions()}
-    with engine.connect() as connection:
-        present = MigrationContext.configure(connection).get_current_revision()
-    if present is not None and present not in known:
-        raise NewerSchema
-    with engine.execution_options(writes=True).begin() as connection:
-        alembic.attributes["connection"] = connection
-        command.upgrade(alembic, "head")
-    engine.dispose()
+    return alembic
+
+
+def _revisions(alembic: Config) -> set[str]:
+    return {revision.revision for revision in ScriptDirectory.from_config(alembic).walk_revisions()}

@@ -1,0 +1,82 @@
+"""A settings file with every key, its default, and what it means, written from the settings themselves."""
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from config.errors import UnusableSettings
+from config.settings import Settings
+
+WIDTH = 110
+HEADING = (
+    "Settings of one site. Every key stands at its default; unknown keys are refused with the nearest known name. "
+    "Environment variables win over this file, as in SPINELABEL__dicom__port=11113."
+)
+
+
+def write_settings_file(path: Path) -> None:
+    """Write a commented settings file.
+
+    Raises:
+        UnusableSettings: the file is there already, or cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(commented_settings())
+    except FileExistsError as error:
+        raise UnusableSettings(f"{path} is there already. Name another file, or edit this one.") from error
+    except OSError as error:
+        raise UnusableSettings(f"{path}: {error.strerror}. Name a place that can be written.") from error
+
+
+def commented_settings() -> str:
+    """Give the text of a settings file that says what holds without one."""
+    return "\n".join([*_comment(HEADING, ""), *_keys()]) + "\n"
+
+
+def _keys() -> Iterator[str]:
+    for name, field in Settings.model_fields.items():
+        yield ""
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from _comment(section.__doc__ or "", "")
+            yield f"{name}:"
+            for key, inner in section.model_fields.items():
+                yield from _key(key, inner, "  ")
+        else:
+            yield from _key(name, field, "")
+
+
+def _key(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
+    yield from _comment(field.description or "", indent)
+    entry = _entry_model(field)
+    if entry is not None:
+        yield f"{indent}{name}: []"
+        for key, inner in entry.model_fields.items():
+            yield from _comment(f"{key}: {inner.description}", f"{indent}#   ")
+    elif isinstance(field.default, Path) and field.default.is_absolute():
+        yield f"{indent}# {name}: {field.default.name}"  # it lies in the package, wherever that is
+    else:
+        yield f"{indent}{name}: {_yaml(field.default)}"
+
+
+def _entry_model(field: FieldInfo) -> type[BaseModel] | None:
+    """Give the model of the entries of a list, where it is a list of sections."""
+    inner = get_args(field.annotation)
+    is_list_of_sections = bool(inner) and isinstance(inner[0], type) and issubclass(inner[0], BaseModel)
+    return inner[0] if is_list_of_sections else None
+
+
+def _yaml(value: Any) -> str:
+    plain = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+    return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("\n...\n").strip()
+
+
+def _comment(text: str, indent: str) -> list[str]:
+    lead = indent if indent.strip() else f"{indent}# "
+    return [f"{lead}{line}" for line in textwrap.wrap(" ".join(text.split()), WIDTH - len(lead))]

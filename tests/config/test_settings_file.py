@@ -1,0 +1,54 @@
+"""The settings file that `spinelabel init` writes, and the example of a site."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from config.errors import UnusableSettings
+from config.settings import Settings, load_settings
+from config.settings_file import commented_settings, write_settings_file
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_written_file_says_what_holds_without_one(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    write_settings_file(path)
+
+    assert load_settings(path) == load_settings()
+
+
+def test_every_key_stands_in_it_with_what_it_means() -> None:
+    text = " ".join(line.strip("# ") for line in commented_settings().splitlines())
+
+    for model in described(Settings):
+        for name, field in model.model_fields.items():
+            assert name in text
+            assert field.annotation is None or " ".join((field.description or "").split()) in " ".join(text.split())
+
+
+def described(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Give a model and those of its sections."""
+    inner = [field.annotation for field in model.model_fields.values()]
+    return [model, *(each for each in inner if isinstance(each, type) and issubclass(each, BaseModel))]
+
+
+@pytest.mark.parametrize("model", described(Settings), ids=lambda model: model.__name__)
+def test_every_setting_has_a_description(model: type[BaseModel]) -> None:
+    sections = {name for name, field in model.model_fields.items() if isinstance(field.default, BaseModel)}
+
+    assert [name for name, field in model.model_fields.items() if not field.description and name not in sections] == []
+
+
+def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text("data: elsewhere")
+
+    with pytest.raises(UnusableSettings, match="is there already"):
+        write_settings_file(path)
+    assert path.read_text() == "data: elsewhere"
+
+
+def test_the_example_of_a_site_can_be_used() -> None:
+    assert load_settings(ROOT / "deploy" / "site.yaml").dicom.ae_title == "SPINELABEL"
