@@ -33,6 +33,7 @@ def main() -> None:
         demo,
         images,
         inspect,
+        outbox,
         reports,
         serve,
         setup,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from config.conditions import load_conditions
@@ -48,7 +49,7 @@ def check(
     else:
         table = Table("What", "", "Found, or what to do")
         for one in found:
-            table.add_row(one.name, "ok" if one.is_well else "[red]not ok[/red]", one.reason)
+            table.add_row(one.name, "ok" if one.is_well else "[red]not ok[/red]", escape(one.reason))
         console.print(table)
     if not all(one.is_well for one in found):
         raise typer.Exit(1)

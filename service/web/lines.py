@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from config.settings import Settings
 from service.completion import NotYet, document_due
+from service.destinations import Outlook, outlook, silent_destinations
 from service.progress import studies_progress
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Instance, Patient, Series, Study, row_id
@@ -68,12 +69,21 @@ def study_standings(
     """Give where each study is, by its number."""
     progress = studies_progress(session, studies)
     newest = _newest_deliveries(session, [row_id(study) for study in studies])
+    outlooks = delivery_outlooks(session, settings, [each for deliveries in newest.values() for each in deliveries])
     standings = {}
     for study in studies:
         number = row_id(study)
         decision = document_due(progress[number], settings.pairing, now)
-        standings[number] = _standing(study, decision if isinstance(decision, NotYet) else None, newest.get(number, []))
+        deliveries = [(each, outlooks[row_id(each)]) for each in newest.get(number, [])]
+        standings[number] = _standing(study, decision if isinstance(decision, NotYet) else None, deliveries)
     return standings
+
+
+def delivery_outlooks(session: Session, settings: Settings, deliveries: Sequence[Delivery]) -> dict[int, Outlook]:
+    """Give what is to be said of each delivery, by its number."""
+    silent = silent_destinations(session)
+    peers = {peer.name for peer in settings.peers}
+    return {row_id(delivery): outlook(delivery, silent, peers) for delivery in deliveries}
 
 
 def _newest_deliveries(session: Session, numbers: Sequence[int]) -> dict[int, list[Delivery]]:
@@ -88,7 +98,7 @@ def _newest_deliveries(session: Session, numbers: Sequence[int]) -> dict[int, li
     return by_study
 
 
-def _standing(study: Study, waits: NotYet | None, deliveries: Sequence[Delivery]) -> Standing:
+def _standing(study: Study, waits: NotYet | None, deliveries: Sequence[tuple[Delivery, Outlook]]) -> Standing:
     if study.review_reason:
         return Standing("person", study.review_reason)
     if study.document == WorkState.FAILED or study.images == WorkState.FAILED:
@@ -107,11 +117,11 @@ def _standing(study: Study, waits: NotYet | None, deliveries: Sequence[Delivery]
     return _delivery_standing(deliveries)
 
 
-def _delivery_standing(deliveries: Sequence[Delivery]) -> Standing:
+def _delivery_standing(deliveries: Sequence[tuple[Delivery, Outlook]]) -> Standing:
     if not deliveries:
         return Standing("quiet", "It has no structured report.")
-    said = "; ".join(f"{each.destination}: {each.state}. {each.answer}".strip() for each in deliveries)
-    states = {delivery.state for delivery in deliveries}
+    said = "; ".join(f"{each.destination}: {each.state}. {view.sentence}".strip() for each, view in deliveries)
+    states = {delivery.state for delivery, _ in deliveries}
     if DeliveryState.REFUSED in states:
         return Standing("person", said)
     if states <= {DeliveryState.DELIVERED, DeliveryState.CANCELLED, DeliveryState.REPLACED}:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from config.settings import Settings
+from config.settings import Peer, Settings
 from service.second_tries import complete_study
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
@@ -17,7 +17,7 @@ from service.workflows import Work
 from tests.service.rows import NOW, add_study
 
 QUIET = timedelta(seconds=60)
-SETTINGS = Settings()
+SETTINGS = Settings(peers=(Peer(name="pacs", ae_title="PACS"),))
 
 
 class Asked:
