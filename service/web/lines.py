@@ -1,7 +1,7 @@
 """Studies as lines of a list, each with a sentence on where it is; a page of them takes as many queries as one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func
@@ -75,7 +75,8 @@ def study_standings(
         number = row_id(study)
         decision = document_due(progress[number], settings.pairing, now)
         deliveries = [(each, outlooks[row_id(each)]) for each in newest.get(number, [])]
-        standings[number] = _standing(study, decision if isinstance(decision, NotYet) else None, deliveries)
+        waits = decision if isinstance(decision, NotYet) else None
+        standings[number] = _with_images(study, _standing(study, waits, deliveries))
     return standings
 
 
@@ -115,6 +116,13 @@ def _standing(study: Study, waits: NotYet | None, deliveries: Sequence[tuple[Del
     if study.document_reason:
         return Standing("person" if "by hand" in study.document_reason else "quiet", study.document_reason)
     return _delivery_standing(deliveries)
+
+
+def _with_images(study: Study, standing: Standing) -> Standing:
+    """Add why nothing was found in the images, where no series could be read."""
+    if study.images != WorkState.DONE or study.series_read is not None or not study.images_reason:
+        return standing
+    return replace(standing, sentence=f"{standing.sentence} Images: {study.images_reason}.".replace("..", "."))
 
 
 def _delivery_standing(deliveries: Sequence[tuple[Delivery, Outlook]]) -> Standing:
