@@ -4,6 +4,7 @@ Work is asked for first and the row marked afterwards: a kill in between asks on
 nothing.
 """
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -26,11 +27,16 @@ AT_A_TIME = 200
 
 
 def sweep(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
-    """Ask for every step that is due."""
+    """Ask for every step that is due.
+
+    Where the conditions file cannot be read `work` is down and says so; only what needs no conditions is asked for.
+    """
+    ask_for_deliveries(engine, enqueue, settings, now)
+    if not os.access(settings.conditions, os.R_OK):
+        return
     ask_for_readings(engine, enqueue, settings, now)
     ask_for_labels(engine, enqueue, settings)
     ask_for_documents(engine, enqueue, settings, now)
-    ask_for_deliveries(engine, enqueue, settings, now)
 
 
 def ask_for_readings(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:

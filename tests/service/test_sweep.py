@@ -1,6 +1,7 @@
 """What the sweep asks for, and that it never asks twice for what is done."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -205,3 +206,23 @@ def test_calling_a_study_complete_asks_for_its_structured_report(engine: Engine)
         assert complete_study(session, "CANARYACC1", NOW) == ""
 
     assert swept(engine, NOW).kinds() == [Work.WRITE]
+
+
+def test_without_its_conditions_file_what_needs_none_goes_on_and_the_rest_waits_for_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    add_study(engine)
+    change(engine, images=WorkState.WAITING)
+    with writing(engine) as session:
+        session.add(
+            Document(study_id=1, accepts="trial", inputs="0", sop_instance_uid="1.2", file="f", sha256="0", created=NOW)
+        )
+        session.flush()
+        session.add(Delivery(document_id=1, destination="pacs", next_attempt=NOW))
+    without = SETTINGS.model_copy(update={"conditions": tmp_path / "none.yaml"})
+    asked = Asked()
+
+    sweep(engine, asked.enqueue, without, NOW + QUIET)
+
+    assert asked.kinds() == [Work.DELIVER]
+    assert swept(engine, NOW + QUIET).kinds() == [Work.READ]
