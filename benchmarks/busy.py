@@ -17,11 +17,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from hl7.client import MLLPClient
 from pydicom.uid import generate_uid
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from benchmarks.rows import print_rows
 from integrations.dicom.sender import send_objects, verify
@@ -65,7 +66,7 @@ def measure_senders(daemon: Daemon, folder: Path, seconds: float) -> dict[str, l
 
 def _images(folder: Path) -> Iterator[Path]:
     """Give images of studies of their own, so that none is the repetition of another."""
-    image = drawn_study(3).datasets[0]
+    image = NAMED
     while True:
         image.StudyInstanceUID, image.SeriesInstanceUID, uid = generate_uid(), generate_uid(), generate_uid()
         image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = uid
@@ -99,11 +100,9 @@ def waiting_labels(daemon: Daemon) -> int:
 def longest_batch(daemon: Daemon) -> float:
     """Give the longest seconds between two labellings that ended while the model was busy."""
     with reading(daemon.engine()) as session:
-        ends = session.exec(
-            select(Change.at).where(Change.kind == "labels", Change.state == "done").order_by(Change.id)
-        )  # type: ignore[arg-type]
-        times = [at.timestamp() for at in ends]
-    return max((later - earlier for earlier, later in zip(times, times[1:], strict=False)), default=0.0)
+        ends = select(Change.at).where(Change.kind == "labels", Change.state == "done").order_by(col(Change.id))
+        times = [at.timestamp() for at in session.exec(ends)]
+    return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
 
 
 def row(case: str, ours: float, theirs: float) -> dict[str, object]:
