@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from config.files import read_yaml
 from config.settings import TimeZoneName
+from service.calendar import check_cron
 from service.errors import UnknownCohort, UnusableCohort
 
 EXAMPLE_COHORTS = Path(__file__).with_name("cohorts")
@@ -30,7 +30,7 @@ class Cohort(BaseModel):
     @classmethod
     def _is_cron(cls, schedule: str | None) -> str | None:
         if schedule is not None:
-            CronTrigger.from_crontab(schedule)
+            check_cron(schedule)
         return schedule
 
 
