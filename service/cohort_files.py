@@ -54,6 +54,7 @@ def read_cohorts(folder: Path) -> tuple[tuple[Cohort, ...], tuple[UnusableCohort
         try:
             cohort = _read_cohort(path)
         except UnusableCohort as fault:
+            fault.cohort = fault.cohort or path.stem
             faults.append(fault)
             continue
         if cohort.name in cohorts:
@@ -70,7 +71,8 @@ def _read_cohort(path: Path) -> Cohort:
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(step) for step in fault["loc"]) or "the file"
-        raise UnusableCohort(f"{path}, {place}: {fault['msg']}.") from error
+        named = values.get("name") if isinstance(values, dict) else None
+        raise UnusableCohort(f"{path}, {place}: {fault['msg']}.", str(named or "")) from error
 
 
 def find_cohort(folder: Path, name: str) -> Cohort:

@@ -110,6 +110,7 @@ def test_a_run_that_fails_is_said_tried_again_after_a_pause_and_costs_no_other_c
         failed = session.exec(select(CohortRun).where(CohortRun.cohort == "nightly")).one()
         other = session.exec(select(CohortRun).where(CohortRun.cohort == "another")).one()
     assert (failed.state, other.state) == (RunState.FAILED, RunState.DONE)
+    assert str(tmp_path / "exports" / "nightly") in failed.reason
     assert "tried again" in failed.reason
 
     (tmp_path / "exports" / "nightly").unlink()
@@ -141,6 +142,54 @@ def test_a_file_that_cannot_be_used_stops_itself_only_and_is_said_once(
     said = [line for line in capsys.readouterr().err.splitlines() if "not scheduled" in line]
     assert len(said) == 1
     assert "broken.yaml, time_zone" in said[0]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(f"name: nightly\nschedule: {DAILY}\nformats: [excel]", id="a value that is not allowed"),
+        pytest.param("name: [", id="no YAML"),
+    ],
+)
+def test_a_cohort_whose_file_breaks_after_it_was_scheduled_is_shown_as_failed_and_runs_once_mended(
+    engine: Engine, exporter: Exporter, tmp_path: Path, content: str
+) -> None:
+    due = MONDAY + timedelta(hours=14)
+    (tmp_path / "cohorts" / "nightly.yaml").write_text(content)
+    for minutes in range(180):
+        run_due_exports(exporter, due + timedelta(minutes=minutes))
+    with reading(engine) as session:
+        (failed,) = session.exec(select(CohortRun))
+    assert (failed.slot, failed.state) == (due, RunState.FAILED)
+    assert "nightly.yaml" in failed.reason
+    assert "once the file is mended" in failed.reason
+
+    write_cohort(tmp_path / "cohorts", "nightly")
+    run_due_exports(exporter, due + timedelta(minutes=180))
+
+    assert runs(engine) == [(due, RunState.DONE)]
+
+
+def test_a_broken_copy_says_nothing_against_the_cohort_whose_name_it_has(
+    engine: Engine, exporter: Exporter, tmp_path: Path
+) -> None:
+    (tmp_path / "cohorts" / "copy.yaml").write_text("name: nightly\nformats: [excel]")
+
+    run_due_exports(exporter, MONDAY + timedelta(hours=14))
+
+    assert runs(engine) == [(MONDAY + timedelta(hours=14), RunState.DONE)]
+
+
+def test_a_schedule_that_is_taken_away_and_put_back_begins_anew(
+    engine: Engine, exporter: Exporter, tmp_path: Path
+) -> None:
+    (tmp_path / "cohorts" / "nightly.yaml").write_text("name: nightly")
+    run_due_exports(exporter, MONDAY + timedelta(days=1))
+    write_cohort(tmp_path / "cohorts", "nightly")
+    run_due_exports(exporter, MONDAY + timedelta(days=5))
+    run_due_exports(exporter, MONDAY + timedelta(days=5, minutes=1))
+
+    assert runs(engine) == []
 
 
 def test_a_file_that_comes_while_the_clock_runs_is_scheduled(
