@@ -50,8 +50,10 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
 
     def retain_once() -> None:
         removed = remove_old_images(retained, utc_now())
-        if removed:
-            log.info("images removed after their time", objects=removed)
+        if removed.objects:
+            log.info("images removed after their time", objects=removed.objects)
+        if removed.unreadable:
+            log.warning("images kept since they cannot be read", objects=removed.unreadable)
 
     jobs = (
         (sweep_once, SWEEP_EVERY),
