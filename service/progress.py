@@ -1,25 +1,38 @@
-"""How far a study has come, read from the rows."""
+"""How far studies have come, read from the rows, for one study or for many at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlmodel import Session, col, select
 
 from service.completion import StudyProgress
 from service.store.states import WorkState
-from service.store.tables import Document, Pairing, Report, Study
+from service.store.tables import Document, Pairing, Report, Study, row_id
 
 
 def study_progress(session: Session, study: Study) -> StudyProgress:
     """Give how far a study has come, as the rules of completion need it."""
-    reports = session.exec(
-        select(Report.labels, Report.received)
-        .join(Pairing)
-        .where(Pairing.study_id == study.id, col(Report.superseded_by).is_(None))
-    ).all()
-    written = session.exec(select(Document.id).where(Document.study_id == study.id)).first()
-    return StudyProgress(
-        images=study.images,
-        last_image=study.last_image,
-        reports=[(WorkState(state), at) for state, at in reports],
-        review_reason=study.review_reason,
-        is_written=written is not None,
-        is_complete=study.complete_since is not None,
-    )
+    return studies_progress(session, [study])[row_id(study)]
+
+
+def studies_progress(session: Session, studies: Sequence[Study]) -> dict[int, StudyProgress]:
+    """Give how far each study has come, by its number."""
+    numbers = [row_id(study) for study in studies]
+    reports: dict[int, list[tuple[WorkState, datetime]]] = {number: [] for number in numbers}
+    paired = select(Pairing.study_id, Report.labels, Report.received).join(Report)
+    for number, state, received in session.exec(
+        paired.where(col(Pairing.study_id).in_(numbers), col(Report.superseded_by).is_(None))
+    ):
+        reports[number].append((WorkState(state), received))
+    written = set(session.exec(select(Document.study_id).where(col(Document.study_id).in_(numbers))))
+    return {
+        number: StudyProgress(
+            images=study.images,
+            last_image=study.last_image,
+            reports=reports[number],
+            review_reason=study.review_reason,
+            is_written=number in written,
+            is_complete=study.complete_since is not None,
+        )
+        for number, study in zip(numbers, studies, strict=True)
+    }

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from config.settings import Settings
 from service.completion import Due, document_due
 from service.outbox import due_deliveries
-from service.progress import study_progress
+from service.progress import studies_progress
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import Delivery, Report, Study, row_id
@@ -84,8 +84,9 @@ def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now:
             .where(col(Study.document_not_before).is_(None) | (col(Study.document_not_before) <= now))
             .limit(AT_A_TIME)
         ).all()
+        progress = studies_progress(session, changed)
         decided = [
-            (row_id(study), study.results, document_due(study_progress(session, study), settings.pairing, now))
+            (row_id(study), study.results, document_due(progress[row_id(study)], settings.pairing, now))
             for study in changed
         ]
     for study_id, results, decision in decided:

@@ -1,46 +1,53 @@
-"""The page: a plain list of studies with their state."""
+"""The pages. Each is read from the rows at the moment it is asked for; what a person does is done by commands."""
 
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from fastapi import FastAPI, Request
-from fastapi.responses import HTMLResponse
+from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from sqlalchemy import Engine
 
 from config.settings import Settings
 from service.store.columns import utc_now
-from service.store.database import reading
-from service.web.listings import list_open_items, list_studies
+from service.web.guarding import guard
 from service.web.operations import operations_routes
+from service.web.routes import Site, list_routes, study_routes
+from service.web.times import age, local_time
+from service.web.wording import with_code
 
 HERE = Path(__file__).parent
-LIMITS = (
-    "The embedded language model is uncalibrated: without an adapter it labels reports at chance. "
-    "Findings marked demonstration come from a classifier fitted on drawn spines. "
-    "Neither says anything about a patient."
-)
+NOT_FOUND = "There is no such page. Search for the study, or begin at the overview."
 
 
 def make_pages(settings: Settings, engine: Engine, now: Callable[[], datetime] = utc_now) -> FastAPI:
     """Build the application that the web role serves."""
     app = FastAPI(title="Spinelabel", docs_url=None, redoc_url=None, openapi_url=None)
+    site = Site(settings, engine, now, _renderer(settings, now))
     app.mount("/assets", StaticFiles(directory=HERE / "assets"))
-    templates = Jinja2Templates(HERE / "templates")
+    for routes in (operations_routes(settings, engine, now), list_routes(site), study_routes(site)):
+        app.include_router(routes)
+    guard(app, settings)
 
-    app.include_router(operations_routes(settings, engine, now))
-
-    @app.get("/", response_class=HTMLResponse)
-    def studies(request: Request) -> HTMLResponse:
-        with reading(engine) as session:
-            shown = {
-                "studies": list_studies(session, settings, now()),
-                "items": list_open_items(session),
-                "notice": LIMITS,
-                "ae_title": settings.dicom.ae_title,
-            }
-        return templates.TemplateResponse(request, "studies.html", shown)
+    @app.exception_handler(404)
+    def not_found(request: Request, _error: Exception) -> Response:
+        return site.show(request, "missing.html", status_code=404, sentence=NOT_FOUND)
 
     return app
+
+
+def _renderer(settings: Settings, now: Callable[[], datetime]) -> Callable[..., Response]:
+    templates = Jinja2Templates(HERE / "templates")
+    zone = ZoneInfo(settings.hl7.time_zone)
+    templates.env.filters["local"] = lambda at: local_time(at, zone)
+    templates.env.filters["said"] = with_code
+    templates.env.filters["age"] = lambda at: age(at, now())
+
+    def show(request: Request, name: str, status_code: int = 200, **shown: Any) -> Response:
+        shown |= {"zone": settings.hl7.time_zone, "asked_at": now(), "ae_title": settings.dicom.ae_title}
+        return templates.TemplateResponse(request, name, shown, status_code=status_code)
+
+    return show

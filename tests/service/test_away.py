@@ -7,7 +7,6 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 from pydicom import dcmwrite
 from sqlalchemy import Engine
 from sqlmodel import col, select
@@ -20,8 +19,8 @@ from service.store.objects import ObjectStore
 from service.store.states import DeliveryState
 from service.store.tables import Delivery, DestinationRow, Document
 from service.sweep import ask_for_deliveries
-from service.web.pages import make_pages
 from tests.peers.dicom import Orthanc, free_port, running_orthanc
+from tests.service.browsing import browse
 from tests.service.rows import NOW, add_study
 
 STUDIES = 20
@@ -46,7 +45,7 @@ class Daemon:
         self.now += STEP
 
     def page(self) -> str:
-        return TestClient(make_pages(self.settings, self.engine, lambda: self.now)).get("/").text
+        return browse(self.settings, self.engine, lambda: self.now).get("/").text
 
     def attempts(self) -> int:
         with reading(self.engine) as session:

@@ -5,7 +5,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 from sqlmodel import select
 
@@ -16,7 +15,7 @@ from service.roles import ROLES
 from service.store.database import writing
 from service.store.states import RoleState
 from service.store.tables import RoleRow
-from service.web.pages import make_pages
+from tests.service.browsing import browse
 from tests.service.rows import NOW
 
 
@@ -95,7 +94,7 @@ def test_a_database_that_does_not_answer_is_said_and_nothing_else_claimed(engine
 
 
 def test_readyz_says_what_is_not_well_and_becomes_ready_when_all_is(engine: Engine, settings: Settings) -> None:
-    page = TestClient(make_pages(settings, engine, lambda: NOW))
+    page = browse(settings, engine, lambda: NOW)
     roles(engine, state=RoleState.LOADING, reason="The models are being loaded.")
     loading = page.get("/readyz")
     with writing(engine) as session:
@@ -110,7 +109,7 @@ def test_readyz_says_what_is_not_well_and_becomes_ready_when_all_is(engine: Engi
 
 
 def test_metrics_are_served_as_prometheus_reads_them(engine: Engine, settings: Settings) -> None:
-    answer = TestClient(make_pages(settings, engine)).get("/metrics")
+    answer = browse(settings, engine).get("/metrics")
 
     assert answer.headers["content-type"].startswith("text/plain; version=")
     assert "spinelabel_queue_length" in answer.text

@@ -1,90 +1,455 @@
+"""The pages: what they say, what they find, and what they never show."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
+from sqlmodel import select
 
-from config.settings import Settings
-from service.store.database import writing
-from service.store.states import MessageState, ObjectState
-from service.store.tables import Instance, Message, Patient, Report, Study
-from service.web.pages import make_pages
+from config.settings import ExportSettings, Hl7Settings, Settings
+from service.store.database import reading, writing
+from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, WorkState
+from service.store.tables import (
+    Delivery,
+    Document,
+    Instance,
+    Message,
+    OrderNumber,
+    Pairing,
+    Patient,
+    Report,
+    RoleRow,
+    Series,
+    Study,
+    row_id,
+)
+from service.web.lists import PAGE
+from tests.service.browsing import browse
 from tests.service.rows import NOW, add_study
+
+LATER = NOW + timedelta(hours=1)
+PAGES = ("/", "/studies", "/unpaired", "/waiting", "/exports")
 
 
 @pytest.fixture
 def page(engine: Engine, tmp_path: Path) -> TestClient:
-    return TestClient(make_pages(Settings(data=tmp_path), engine))
+    return browse(Settings(data=tmp_path, hl7=Hl7Settings(time_zone="Europe/Berlin")), engine, lambda: LATER)
 
 
-def test_healthz_answers_while_the_database_does(page: TestClient) -> None:
-    assert page.get("/healthz").json() == {"status": "ok"}
+def text(page: TestClient, address: str) -> str:
+    """Give what a page says, without its markup."""
+    answer = page.get(address)
+    assert answer.status_code == 200
+    return " ".join(re.sub(r"<[^>]*>", " ", answer.text).split())
 
 
-def test_the_page_lists_each_study_with_its_state(engine: Engine, page: TestClient) -> None:
+def link(engine: Engine, table: type[Study | Message], number: int = 1) -> str:
+    with reading(engine) as session:
+        return session.exec(select(table.link).where(table.id == number)).one()
+
+
+def change(engine: Engine, number: int = 1, **values: object) -> None:
+    with writing(engine) as session:
+        study = session.get_one(Study, number)
+        for name, value in values.items():
+            setattr(study, name, value)
+
+
+def deliver(engine: Engine, study: int = 1, **values: Any) -> None:
+    """Write a structured report of a study with one delivery."""
+    with writing(engine) as session:
+        made: dict[str, Any] = {"accepts": "trial", "inputs": "0", "file": "f", "sha256": "0", "created": NOW}
+        document = Document(study_id=study, sop_instance_uid=f"2.25.{study}", **made)
+        session.add(document)
+        session.flush()
+        session.add(Delivery(document_id=row_id(document), destination="pacs", next_attempt=NOW, **values))
+
+
+# What a page says.
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_page_of_an_empty_store_says_so(page: TestClient, address: str) -> None:
+    assert re.search(r"None|Nothing|no cohort|nothing waits", text(page, address))
+
+
+def test_the_overview_says_what_is_not_well_with_the_reason(engine: Engine, page: TestClient) -> None:
+    with writing(engine) as session:
+        session.add(
+            RoleRow(
+                role="work",
+                host="a",
+                pid=1,
+                state=RoleState.DOWN,
+                reason="config.json is not there.",
+                started=LATER,
+                beat=LATER,
+                restarts=3,
+            )
+        )
+
+    said = text(page, "/")
+
+    assert "Not everything is well" in said
+    assert "work It is down. config.json is not there. started again 3 times" in said
+
+
+def test_the_overview_counts_the_day_of_the_site(engine: Engine, tmp_path: Path) -> None:
+    add_study(engine)
+    settings = Settings(data=tmp_path, hl7=Hl7Settings(time_zone="Europe/Berlin"))
+    evening = NOW.replace(hour=22, minute=59)  # 23:59 in Berlin
+
+    assert "studies 1" in text(browse(settings, engine, lambda: evening), "/")
+    assert "studies 0" in text(browse(settings, engine, lambda: evening + timedelta(minutes=2)), "/")
+
+
+def test_the_overview_shows_queues_with_their_oldest_item(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.get_one(Report, 1).labels = WorkState.WAITING
+
+    assert "reports to label 1 60 min, since 2026-03-02 13:00:00" in text(page, "/")
+
+
+def test_the_overview_says_when_something_last_came(engine: Engine, page: TestClient) -> None:
     add_study(engine)
 
-    content = page.get("/").text
-
-    assert "CANARYACC1" in content
-    assert "labels done" in content
+    assert "The last message came 60 min ago, at 2026-03-02 13:00:00" in text(page, "/")
+    assert "The last object came never" in text(page, "/")
 
 
-def test_the_page_says_what_the_embedded_models_cannot_do(page: TestClient) -> None:
-    assert "labels reports at chance" in page.get("/").text
+def test_the_page_says_what_the_embedded_models_cannot_do(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+
+    for address in ("/", f"/studies/{link(engine, Study)}"):
+        assert "labels reports at chance" in text(page, address)
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        pytest.param({"review_reason": "two patient IDs"}, "for a person two patient IDs", id="a person has to decide"),
+        pytest.param(
+            {"images": WorkState.FAILED, "images_reason": "It failed."}, "for a person It failed.", id="reading failed"
+        ),
+        pytest.param({"images": WorkState.WAITING}, "waits It waits for its images", id="images are coming"),
+        pytest.param({"document": WorkState.QUEUED}, "at work Its structured report is being", id="being written"),
+        pytest.param({"document": WorkState.WAITING}, "at work Its structured report is about", id="about to be"),
+        pytest.param({"document_reason": "Nothing to say."}, "nothing to do Nothing to say.", id="nothing to say"),
+        pytest.param({}, "nothing to do It has no structured report.", id="no report at all"),
+    ],
+)
+def test_a_study_says_where_it_is(engine: Engine, page: TestClient, values: dict[str, Any], said: str) -> None:
+    add_study(engine)
+    change(engine, **values)
+
+    assert said in text(page, "/studies")
+    assert said in text(page, f"/studies/{link(engine, Study)}")
+
+
+def test_a_study_says_what_it_waits_for_and_until_when(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.delete(session.exec(select(Pairing)).one())
+    change(engine, document=WorkState.WAITING)
+
+    assert "It waits for its report. Until 2026-03-05 13:00:00" in text(page, f"/studies/{link(engine, Study)}")
+    assert "Until 2026-03-05 13:00:00" in text(page, "/unpaired")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        pytest.param({"state": DeliveryState.DELIVERED}, "done pacs: delivered.", id="delivered"),
+        pytest.param(
+            {"state": DeliveryState.DELIVERED, "answer": "B000H Coercion"},
+            "done pacs: delivered. B000H Coercion",
+            id="delivered with a warning",
+        ),
+        pytest.param(
+            {"state": DeliveryState.WAITING, "answer": "No answer. It is tried again from 12:00."},
+            "at work pacs: waiting. No answer. It is tried again",
+            id="the PACS is away",
+        ),
+        pytest.param(
+            {"state": DeliveryState.REFUSED, "answer": "A900H"}, "for a person pacs: refused. A900H", id="refused"
+        ),
+    ],
+)
+def test_a_study_says_how_its_delivery_stands(
+    engine: Engine, page: TestClient, values: dict[str, Any], said: str
+) -> None:
+    add_study(engine)
+    deliver(engine, **values)
+
+    assert said in text(page, "/studies")
+
+
+def test_a_timeline_tells_in_order_what_happened(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.add(Series(study_id=1, series_uid="1.2", modality="MR", description="T2 SAG"))
+        session.flush()
+        session.add(received(series_id=1, state=ObjectState.STORED))
+    change(engine, images=WorkState.QUEUED)
+    change(engine, images=WorkState.DONE, images_reason="levels known")
+    deliver(engine)
+    for answer, state in (("no answer", DeliveryState.WAITING), ("", DeliveryState.DELIVERED)):
+        with writing(engine) as session:
+            delivery = session.get_one(Delivery, 1)
+            delivery.state, delivery.answer = state, answer
+
+    timeline = text(page, f"/studies/{link(engine, Study)}").split("What happened")[1].split("Findings")[0]
+
+    told = [
+        "The first object came from PACS",
+        "A final report came",
+        "Paired by accession number",
+        "A structured report was written SOP Instance UID 2.25.1",
+        "The images were read levels known",
+        "It did not reach pacs no answer",
+        "It was delivered to pacs",
+    ]
+    assert [sentence for sentence in told if sentence not in timeline] == []
+    places = [timeline.index(sentence) for sentence in told[-3:]]
+    assert places == sorted(places)
+
+
+def received(**values: Any) -> Instance:
+    made: dict[str, Any] = {"sop_class_uid": "1", "transfer_syntax_uid": "1", "sha256": "0", "file": "f", "bytes": 1}
+    return Instance(received=NOW, calling_ae="PACS", address="192.0.2.1", **made, **values)
+
+
+def test_a_message_says_what_became_of_it_and_never_shows_its_text(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        message = session.get_one(Message, 1)
+        message.raw, message.ack_code, message.notes = b"MSH|CANARYRAW", "AA", ["charset: none declared"]
+        message.control_id = "MSG1"
+
+    said = text(page, f"/messages/{link(engine, Message)}")
+
+    assert "Acknowledged AA" in said
+    assert "charset: none declared" in said
+    assert "CANARYACC1" in said  # the study that it was paired with
+    assert "CANARYRAW" not in said
+    assert "CANARYTEXT" not in said
 
 
 def test_what_waits_for_a_person_is_listed_with_a_sentence(engine: Engine, page: TestClient) -> None:
-    who = {"calling_ae": "X", "address": "a"}
-    kept: dict[str, Any] = {"transfer_syntax_uid": "1", "sha256": "0", "file": "f", "bytes": 1, **who}
     with writing(engine) as session:
         session.add_all(
             [
-                Instance(
-                    sop_class_uid="1",
-                    received=NOW,
-                    state=ObjectState.REFUSED,
-                    reason="no study UID",
-                    **kept,
-                ),
+                received(state=ObjectState.REFUSED, reason="no study UID"),
                 Message(
                     received=NOW, peer="a", sha256="0", raw=b"x", state=MessageState.INCOMPLETE, reason="cut in half"
                 ),
             ]
         )
         session.flush()
-        session.add(
-            Report(
-                message_id=1,
-                order_key="1",
-                received=NOW,
-                status="final",
-                text="",
-                pairing_reason="No study.",
-            )
-        )
+        session.add(Report(message_id=1, order_key="1", received=NOW, status="final", text="", pairing_reason="Which?"))
 
-    content = page.get("/").text
+    for address in ("/", "/waiting"):
+        said = text(page, address)
+        for sentence in ("no study UID", "cut in half", "Which?"):
+            assert sentence in said
 
-    for sentence in ("no study UID", "cut in half", "No study."):
-        assert sentence in content
+
+def test_reports_without_a_study_are_listed_with_the_command_that_pairs_them(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        report = session.get_one(Report, 1)
+        report.pairing, report.pairing_reason = PairingState.REVIEW, "The names differ."
+
+    assert "for a person The names differ. spinelabel pair 1 ACCESSION" in text(page, "/unpaired")
+
+
+def test_exports_show_their_schedule_and_a_file_that_cannot_be_used(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "nightly.yaml").write_text('name: nightly\nschedule: "0 2 * * *"')
+    (tmp_path / "broken.yaml").write_text("name: [")
+    page = browse(Settings(data=tmp_path, exports=ExportSettings(cohorts=tmp_path)), engine, lambda: NOW)
+
+    said = text(page, "/exports")
+
+    assert "next at 2026-03-03 02:00:00" in said
+    assert "broken.yaml is not YAML" in said
+
+
+# Finding.
+
+
+@pytest.mark.parametrize(
+    "wanted", ["CANARYACC1", " CANARYACC1 ", "CANARYID1", "1.2.3.1", "MSG1", "FILLER1"], ids=lambda wanted: wanted
+)
+def test_a_study_is_found_by_each_of_its_numbers(engine: Engine, page: TestClient, wanted: str) -> None:
+    for number in (1, 2):
+        add_study(engine, number)
+        with writing(engine) as session:
+            session.get_one(Message, number).control_id = f"MSG{number}"
+            session.add(OrderNumber(report_id=number, number=f"FILLER{number}"))
+
+    answer = page.post("/search", data={"wanted": wanted})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/studies/{link(engine, Study)}")
+
+
+def test_a_message_whose_report_has_no_study_is_found(engine: Engine, page: TestClient) -> None:
+    with writing(engine) as session:
+        session.add(Message(received=NOW, peer="a", sha256="0", raw=b"x", state=MessageState.REPORT, control_id="M1"))
+        session.flush()
+        session.add(Report(message_id=1, order_key="1", received=NOW, status="final", text="", accession="A1"))
+
+    for wanted in ("M1", "A1"):
+        answer = page.post("/search", data={"wanted": wanted})
+        assert answer.headers["location"] == f"/messages/{link(engine, Message)}"
+
+
+def test_several_hits_are_listed(engine: Engine, page: TestClient) -> None:
+    for number in (1, 2):
+        add_study(engine, number)
+    with writing(engine) as session:
+        session.get_one(Study, 2).accession = "CANARYACC1"
+
+    found = page.post("/search", data={"wanted": "CANARYACC1"}).text
+
+    assert link(engine, Study, 1) in found
+    assert link(engine, Study, 2) in found
+
+
+def test_a_search_without_a_hit_says_what_was_compared(page: TestClient) -> None:
+    assert "Nothing has A404 as its accession" in page.post("/search", data={"wanted": "A404"}).text
+
+
+def test_an_empty_search_asks_for_something(page: TestClient) -> None:
+    assert "Enter an accession number" in page.post("/search", data={"wanted": " "}).text
+
+
+# Lists.
+
+
+def test_the_list_of_studies_goes_on_page_by_page_without_gap_or_repeat(engine: Engine, page: TestClient) -> None:
+    for number in range(1, 2 * PAGE + 2):
+        add_study(engine, number)  # all received at one moment
+    address, seen = "/studies", []
+    while address:
+        content = page.get(address).text
+        seen += re.findall(r"CANARYACC(\d+)<", content)
+        following = re.search(r'href="(/studies\?which=all&amp;after=[^"]+)"', content)
+        address = following[1].replace("&amp;", "&") if following else ""
+
+    assert seen == [str(number) for number in range(2 * PAGE + 1, 0, -1)]
+
+
+@pytest.mark.parametrize(
+    ("which", "accessions"),
+    [("all", "1234"), ("waiting", "2"), ("for a person", "34"), ("delivered", "1")],
+)
+def test_the_list_of_studies_can_be_narrowed(engine: Engine, page: TestClient, which: str, accessions: str) -> None:
+    for number in range(1, 5):
+        add_study(engine, number)
+    deliver(engine, 1, state=DeliveryState.DELIVERED)
+    change(engine, 2, document=WorkState.WAITING)
+    change(engine, 3, images=WorkState.FAILED)
+    deliver(engine, 4, state=DeliveryState.REFUSED)
+
+    content = page.get("/studies", params={"which": which}).text
+
+    assert sorted(re.findall(r"CANARYACC(\d)<", content)) == list(accessions)
+
+
+def test_a_page_of_fifty_takes_as_many_queries_as_a_page_of_one(
+    engine: Engine, page: TestClient, count_statements: Callable[[], int]
+) -> None:
+    add_study(engine)
+    count_statements()
+    page.get("/studies")
+    one = count_statements()
+    for number in range(2, PAGE + 1):
+        add_study(engine, number)
+    count_statements()
+    page.get("/studies")
+
+    assert count_statements() == one
+
+
+@pytest.fixture
+def count_statements(engine: Engine) -> Callable[[], int]:
+    """Give how many statements were run since it was last asked."""
+    ran: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *arguments: ran.append(arguments[2]))
+
+    def count() -> int:
+        so_far = len(ran)
+        ran.clear()
+        return so_far
+
+    return count
+
+
+# What is never shown, and who is let in.
+
+
+def test_no_address_names_a_patient(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    deliver(engine)
+    for address in (*PAGES, f"/studies/{link(engine, Study)}", f"/messages/{link(engine, Message)}"):
+        addresses = re.findall(r'(?:href|src|action)="([^"]*)"', page.get(address).text)
+        assert [found for found in addresses if "CANARY" in found or "1.2.3" in found] == []
+
+
+def test_a_title_names_no_patient(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    (title,) = re.findall("<title>(.*)</title>", page.get(f"/studies/{link(engine, Study)}").text)
+
+    assert title == "Study · Spinelabel"
 
 
 def test_what_a_sender_wrote_is_shown_as_text(engine: Engine, page: TestClient) -> None:
     with writing(engine) as session:
         session.add(Patient(name="<script>alert(1)</script>"))
         session.flush()
-        session.add(Study(study_uid="1", patient_id=1, first_received=NOW))
+        session.add(Study(study_uid="<i>1", patient_id=1, first_received=NOW, description="<img src=x>"))
 
-    assert "<script>" not in page.get("/").text
+    for address in ("/studies", f"/studies/{link(engine, Study)}"):
+        content = page.get(address).text
+        assert "<script>alert" not in content
+        assert "<img" not in content
+        assert "<i>" not in content
 
 
-def test_a_study_that_waits_for_a_person_is_among_what_does(engine: Engine, page: TestClient) -> None:
+@pytest.mark.parametrize("address", ["/nothing", "/studies/0123", "/messages/0123", "/studies?which=none"])
+def test_an_unknown_address_is_answered_with_a_sentence(page: TestClient, address: str) -> None:
+    answer = page.get(address)
+
+    assert answer.status_code == 404
+    assert "There is no such page" in answer.text
+
+
+def test_a_post_from_another_sites_page_is_refused(engine: Engine, page: TestClient) -> None:
     add_study(engine)
-    with writing(engine) as session:
-        session.get_one(Study, 1).review_reason = "two patient IDs"
 
-    waiting = page.get("/").text.split("Waiting for a person")[1]
+    answer = page.post("/search", data={"wanted": "CANARYACC1"}, headers={"Sec-Fetch-Site": "cross-site"})
 
-    assert "two patient IDs" in waiting
+    assert answer.status_code == 403
+
+
+def test_a_name_that_was_pointed_at_this_machine_is_refused(page: TestClient) -> None:
+    assert page.get("/", headers={"Host": "attacker.example"}).status_code == 400
+
+
+@pytest.mark.parametrize("address", [*PAGES, "/nothing"])
+def test_no_page_is_kept_by_a_browser_or_may_load_anything_from_elsewhere(page: TestClient, address: str) -> None:
+    headers = page.get(address).headers
+
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["content-security-policy"]
+
+
+def test_healthz_answers_while_the_database_does(page: TestClient) -> None:
+    assert page.get("/healthz").json() == {"status": "ok"}

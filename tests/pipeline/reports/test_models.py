@@ -77,5 +77,5 @@ def test_a_models_digest_tells_its_content_and_not_who_wrote_it(make_model: Make
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnusableModel, match="lacks config.json"):
+    with pytest.raises(UnusableModel, match=r"lacks config\.json"):
         model_files(tmp_path)

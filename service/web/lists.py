@@ -1,0 +1,110 @@
+"""The lists of studies and reports: which rows a page of each holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlmodel import Session, col, select
+
+from config.settings import Settings
+from service.store.states import DeliveryState, PairingState, WorkState
+from service.store.tables import Delivery, Document, Message, Pairing, Patient, Report, Study, row_id
+from service.web.lines import StudyLine, study_lines
+
+PAGE = 50
+PENDING = (WorkState.WAITING, WorkState.QUEUED)
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """One page of the list of studies; `following` is the address part of the next, None on the last."""
+
+    lines: list[StudyLine]
+    following: str | None
+
+
+@dataclass(frozen=True)
+class UnpairedReport:
+    """A report that has found no study."""
+
+    number: int
+    link: str
+    accession: str
+    procedure: str
+    received: datetime
+    reason: str
+    needs_person: bool
+
+
+def _has_delivery(state: DeliveryState) -> ColumnElement[bool]:
+    on_its_way = exists().where(col(Delivery.document_id) == Document.id, col(Document.study_id) == Study.id)
+    return on_its_way.where(col(Delivery.state) == state)
+
+
+WHICH: dict[str, Callable[[], ColumnElement[bool] | None]] = {
+    "all": lambda: None,
+    "waiting": lambda: or_(col(Study.document).in_(PENDING), col(Study.images).in_(PENDING)),
+    "for a person": lambda: or_(
+        col(Study.review_reason) != "",
+        col(Study.images) == WorkState.FAILED,
+        col(Study.document) == WorkState.FAILED,
+        _has_delivery(DeliveryState.REFUSED),
+    ),
+    "delivered": lambda: and_(col(Study.document) == WorkState.DONE, _has_delivery(DeliveryState.DELIVERED)),
+}
+"""The filters of the list of studies, by the name that people read."""
+
+
+def list_studies(
+    session: Session, settings: Settings, now: datetime, which: str = "all", after: str | None = None
+) -> StudyPage:
+    """Give a page of studies, the newest first, from behind the study with the link `after` on."""
+    found = select(Study, Patient).join(Patient).order_by(col(Study.first_received).desc(), col(Study.id).desc())
+    condition = WHICH[which]()
+    if condition is not None:
+        found = found.where(condition)
+    last = session.exec(select(Study).where(Study.link == after)).one_or_none() if after else None
+    if last is not None:
+        earlier = col(Study.first_received) < last.first_received
+        same = and_(col(Study.first_received) == last.first_received, col(Study.id) < last.id)
+        found = found.where(or_(earlier, same))
+    rows = session.exec(found.limit(PAGE + 1)).all()
+    following = rows[PAGE - 1][0].link if len(rows) > PAGE else None
+    return StudyPage(study_lines(session, settings, rows[:PAGE], now), following)
+
+
+def list_unpaired_reports(session: Session) -> list[UnpairedReport]:
+    """Give the current reports without a study, the oldest first."""
+    found = (
+        select(Report, Message.link)
+        .join(Message, col(Message.id) == Report.message_id)
+        .where(col(Report.pairing) != PairingState.PAIRED, col(Report.superseded_by).is_(None))
+        .order_by(col(Report.received), col(Report.id))
+        .limit(PAGE)
+    )
+    return [
+        UnpairedReport(
+            number=row_id(report),
+            link=link,
+            accession=report.accession,
+            procedure=report.procedure,
+            received=report.received,
+            reason=report.pairing_reason,
+            needs_person=report.pairing == PairingState.REVIEW,
+        )
+        for report, link in session.exec(found)
+    ]
+
+
+def list_unpaired_studies(session: Session, settings: Settings, now: datetime) -> list[StudyLine]:
+    """Give the studies without a report that still wait for one, the oldest first."""
+    paired = exists().where(col(Pairing.study_id) == Study.id)
+    found = (
+        select(Study, Patient)
+        .join(Patient)
+        .where(~paired, or_(col(Study.document).in_(PENDING), col(Study.images).in_(PENDING)))
+        .order_by(col(Study.first_received), col(Study.id))
+        .limit(PAGE)
+    )
+    return study_lines(session, settings, session.exec(found).all(), now)

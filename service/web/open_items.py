@@ -1,0 +1,108 @@
+"""Everything that waits for a person: what was refused, failed or could not be decided, each with what to do."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import exists, func, or_
+from sqlmodel import Session, col, select
+
+from service.store.states import UNDELIVERED, MessageState, ObjectState, PairingState, RunState, WorkState
+from service.store.tables import CohortRun, Delivery, DestinationRow, Document, Instance, Message, Report, Study
+
+NEWEST = 50
+
+
+@dataclass(frozen=True)
+class OpenItem:
+    """Something that a person has to look at: what it is, when it came, why, what to do, and its page, if any."""
+
+    what: str
+    when: datetime
+    reason: str
+    address: str | None = None
+
+
+def list_open_items(session: Session, most: int = NEWEST) -> list[OpenItem]:
+    """Give what waits for a person, the newest first, and no more than so many of each kind."""
+    kinds = (_destinations, _studies, _objects, _messages, _reports, _deliveries, _exports)
+    items = [item for kind in kinds for item in kind(session, most)]
+    return sorted(items, key=lambda item: item.when, reverse=True)
+
+
+def _destinations(session: Session, most: int) -> Iterator[OpenItem]:
+    silent = select(DestinationRow).where(DestinationRow.unanswered > 0).limit(most)
+    for row in session.exec(silent):
+        waiting = select(Delivery).where(Delivery.destination == row.name, col(Delivery.state).in_(UNDELIVERED))
+        newest = session.exec(waiting.where(Delivery.attempts > 0).order_by(col(Delivery.next_attempt).desc())).first()
+        said = newest.answer if newest else ""
+        since = row.silent_since or row.next_attempt
+        if since is not None:
+            yield OpenItem(f"destination {row.name}", since, f"It does not answer; all that is for it waits. {said}")
+
+
+def _studies(session: Session, most: int) -> Iterator[OpenItem]:
+    stopped = or_(
+        col(Study.review_reason) != "",
+        col(Study.images) == WorkState.FAILED,
+        col(Study.document) == WorkState.FAILED,
+        col(Study.document_reason).contains("by hand"),
+    )
+    for row in session.exec(select(Study).where(stopped).order_by(col(Study.id).desc()).limit(most)):
+        failed = row.images_reason if row.images == WorkState.FAILED else ""
+        reasons = " ".join(filter(None, (row.review_reason, failed, row.document_reason)))
+        yield OpenItem(f"study {row.accession or row.study_uid}", row.first_received, reasons, f"/studies/{row.link}")
+
+
+def _objects(session: Session, most: int) -> Iterator[OpenItem]:
+    kept = (ObjectState.REFUSED, ObjectState.CONFLICT)
+    found = select(Instance).where(col(Instance.state).in_(kept)).order_by(col(Instance.id).desc()).limit(most)
+    for row in session.exec(found):
+        yield OpenItem(f"object {row.id} ({row.state}) from {row.calling_ae}", row.received, row.reason)
+
+
+def _messages(session: Session, most: int) -> Iterator[OpenItem]:
+    kept = (MessageState.REFUSED, MessageState.INCOMPLETE)
+    found = select(Message).where(col(Message.state).in_(kept)).order_by(col(Message.id).desc()).limit(most)
+    for row in session.exec(found):
+        yield OpenItem(f"message {row.id} ({row.state})", row.received, row.reason, f"/messages/{row.link}")
+
+
+def _reports(session: Session, most: int) -> Iterator[OpenItem]:
+    stopped = (col(Report.labels) == WorkState.FAILED) | (
+        (col(Report.labels) == WorkState.HELD) & col(Report.status).not_in(("preliminary", "none", "cancelled"))
+    )
+    open_ones = (col(Report.pairing) != PairingState.PAIRED) | stopped
+    found = (
+        select(Report, Message.link)
+        .join(Message, col(Message.id) == Report.message_id)
+        .where(col(Report.superseded_by).is_(None), open_ones)
+        .order_by(col(Report.id).desc())
+        .limit(most)
+    )
+    for row, link in session.exec(found):
+        reasons = (row.pairing_reason if row.pairing != PairingState.PAIRED else "", row.labels_reason)
+        yield OpenItem(f"report {row.id}", row.received, " ".join(filter(None, reasons)), f"/messages/{link}")
+
+
+def _deliveries(session: Session, most: int) -> Iterator[OpenItem]:
+    """Give what was refused, and what was tried in vain at a destination that answers others."""
+    away = exists().where(col(DestinationRow.name) == Delivery.destination, col(DestinationRow.unanswered) > 0)
+    found = (
+        select(Delivery, Study)
+        .join(Document, col(Document.id) == Delivery.document_id)
+        .join(Study)
+        .where(col(Delivery.state).in_(UNDELIVERED), Delivery.attempts > 0, ~away)
+        .order_by(col(Delivery.id).desc())
+        .limit(most)
+    )
+    for row, study in session.exec(found):
+        what = f"delivery {row.id} of study {study.accession or study.study_uid} to {row.destination}"
+        yield OpenItem(what, row.next_attempt, row.answer, f"/studies/{study.link}")
+
+
+def _exports(session: Session, most: int) -> Iterator[OpenItem]:
+    last = select(func.max(CohortRun.id)).group_by(col(CohortRun.cohort))
+    found = select(CohortRun).where(col(CohortRun.id).in_(last), CohortRun.state == RunState.FAILED).limit(most)
+    for row in session.exec(found):
+        yield OpenItem(f"export of {row.cohort}", row.started, row.reason, "/exports")

@@ -1,0 +1,86 @@
+"""The page of one study: where it is, what happened, what was found, what was sent."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from config.settings import Settings
+from service.store.findings import current_findings
+from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, Series, Study, row_id
+from service.web.lines import Standing, study_standings
+from service.web.timeline import Event, study_timeline
+
+
+@dataclass(frozen=True)
+class SeriesLine:
+    """A series with the number of its objects; `is_read` marks the one whose discs were read."""
+
+    modality: str
+    description: str
+    objects: int
+    is_read: bool
+
+
+@dataclass(frozen=True)
+class DocumentLine:
+    """A structured report with where it went."""
+
+    document: Document
+    deliveries: list[Delivery]
+
+
+@dataclass(frozen=True)
+class StudyPage:
+    """Everything that the page of a study shows."""
+
+    study: Study
+    patient: Patient
+    standing: Standing
+    series: list[SeriesLine]
+    events: list[Event]
+    findings: list[FindingRow]
+    documents: list[DocumentLine]
+
+
+def study_page(session: Session, settings: Settings, link: str, now: datetime) -> StudyPage | None:
+    """Gather the page of the study with a link; None where there is no such study."""
+    found = session.exec(select(Study, Patient).join(Patient).where(Study.link == link)).one_or_none()
+    if found is None:
+        return None
+    study, patient = found
+    number = row_id(study)
+    return StudyPage(
+        study=study,
+        patient=patient,
+        standing=study_standings(session, settings, [study], now)[number],
+        series=_series(session, study),
+        events=study_timeline(session, number),
+        findings=current_findings(session, number),
+        documents=_documents(session, number),
+    )
+
+
+def _series(session: Session, study: Study) -> list[SeriesLine]:
+    counted = (
+        select(Series, func.count())
+        .join(Instance)
+        .where(Series.study_id == study.id)
+        .group_by(col(Series.id))
+        .order_by(col(Series.id))
+    )
+    return [
+        SeriesLine(series.modality, series.description, count, series.series_uid == study.series_read)
+        for series, count in session.exec(counted)
+    ]
+
+
+def _documents(session: Session, study_id: int) -> list[DocumentLine]:
+    lines: dict[int, DocumentLine] = {}
+    found = select(Document, Delivery).outerjoin(Delivery).where(Document.study_id == study_id)
+    for document, delivery in session.exec(found.order_by(col(Document.id).desc(), col(Delivery.id))):
+        line = lines.setdefault(row_id(document), DocumentLine(document, []))
+        if delivery is not None:
+            line.deliveries.append(delivery)
+    return list(lines.values())

@@ -1,0 +1,140 @@
+"""What happened to a study or a message, in order, in sentences."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from service.store.states import ObjectState
+from service.store.tables import Change, Delivery, Document, Instance, Message, Pairing, Report, Series, row_id
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened. `word` is as in `lines.Standing`; `address` leads to what it is about, if anywhere."""
+
+    at: datetime
+    what: str
+    detail: str = ""
+    word: str = "quiet"
+    address: str | None = None
+
+
+_SAID = {
+    ("images", "queued"): ("The images are complete; reading them is asked for", "quiet"),
+    ("images", "done"): ("The images were read", "done"),
+    ("images", "failed"): ("The images could not be read", "person"),
+    ("labels", "held"): ("The report is not labelled", "quiet"),
+    ("labels", "queued"): ("Labelling the report is asked for", "quiet"),
+    ("labels", "done"): ("The report was labelled", "done"),
+    ("labels", "failed"): ("The report could not be labelled", "person"),
+    ("pairing", "unpaired"): ("The report found no study", "waits"),
+    ("pairing", "review"): ("A person has to say which study the report is about", "person"),
+    ("document", "failed"): ("The structured report could not be written", "person"),
+    ("delivery", "waiting"): ("It did not reach {destination}", "waits"),
+    ("delivery", "delivered"): ("It was delivered to {destination}", "done"),
+    ("delivery", "refused"): ("{destination} refused it", "person"),
+    ("delivery", "replaced"): ("It is sent to {destination} no more", "quiet"),
+    ("delivery", "cancelled"): ("It is sent to {destination} no more", "quiet"),
+}
+"""What the changes that people want to know of are called; the others are steps on the way to one of these."""
+
+
+def study_timeline(session: Session, study_id: int) -> list[Event]:
+    """Give what happened to a study, to the reports paired with it, and to what was written about it."""
+    paired = session.exec(select(Pairing).where(Pairing.study_id == study_id)).all()
+    current = session.exec(select(Report).where(col(Report.id).in_([each.report_id for each in paired]))).all()
+    versions = _versions(session, current)
+    documents = session.exec(select(Document).where(Document.study_id == study_id).order_by(col(Document.id))).all()
+    return _in_order(
+        [
+            *_objects(session, study_id),
+            *_reports(session, versions),
+            *(Event(each.created, f"Paired by {each.how}", each.evidence, "done") for each in paired),
+            *_changes(session, ("images", "document"), [study_id]),
+            *_changes(session, ("labels", "pairing"), [row_id(report) for report in versions]),
+            *_written(documents),
+            *_deliveries(session, documents),
+        ]
+    )
+
+
+def message_timeline(session: Session, message: Message) -> list[Event]:
+    """Give what happened to a message and its reports."""
+    acknowledged = f"Acknowledged {message.ack_code}" if message.ack_code else "Not acknowledged"
+    received = Event(message.received, f"Received from {message.peer}", f"{acknowledged}. {message.reason}".strip())
+    reports = session.exec(select(Report).where(Report.message_id == message.id)).all()
+    numbers = [row_id(report) for report in reports]
+    paired = session.exec(select(Pairing).where(col(Pairing.report_id).in_(numbers))).all()
+    return _in_order(
+        [
+            received,
+            *(Event(each.created, f"Paired by {each.how}", each.evidence, "done") for each in paired),
+            *_changes(session, ("labels", "pairing"), numbers),
+        ]
+    )
+
+
+def _in_order(events: Sequence[Event]) -> list[Event]:
+    return sorted(events, key=lambda event: event.at)
+
+
+def _versions(session: Session, current: Sequence[Report]) -> list[Report]:
+    """Give every version of reports, of which only the current ones are paired."""
+    keys = [report.order_key for report in current]
+    return list(session.exec(select(Report).where(col(Report.order_key).in_(keys)).order_by(col(Report.id))))
+
+
+def _objects(session: Session, study_id: int) -> Iterator[Event]:
+    kept = (ObjectState.STORED, ObjectState.HEADER)
+    counted = (
+        select(func.count(), func.min(Instance.received), func.max(Instance.received), func.min(Instance.calling_ae))
+        .join(Series)
+        .where(Series.study_id == study_id, col(Instance.state).in_(kept))
+    )
+    count, first, last, sender = session.exec(counted).one()
+    if count:
+        yield Event(first, f"The first object came from {sender}")
+        yield Event(last, "The last object came", "1 object in all" if count == 1 else f"{count} objects in all")
+
+
+def _reports(session: Session, versions: Sequence[Report]) -> Iterator[Event]:
+    messages = {
+        row_id(message): message
+        for message in session.exec(select(Message).where(col(Message.id).in_([each.message_id for each in versions])))
+    }
+    for report in versions:
+        message = messages[report.message_id]
+        acknowledged = f"acknowledged {message.ack_code}" if message.ack_code else ""
+        detail = ", ".join(filter(None, (message.message_type, acknowledged, f"version {report.version}")))
+        yield Event(report.received, f"A {report.status} report came", detail, address=f"/messages/{message.link}")
+
+
+def _changes(session: Session, kinds: Collection[str], subjects: Collection[int]) -> Iterator[Event]:
+    found = select(Change).where(col(Change.kind).in_(kinds), col(Change.subject).in_(subjects))
+    for change in session.exec(found.order_by(col(Change.id))):
+        what, word = _SAID.get((change.kind, change.state), ("", "quiet"))
+        if what:
+            yield Event(change.at, what, change.reason, word)
+        elif (change.kind, change.state) == ("document", "done") and change.reason:
+            yield Event(change.at, "No structured report was written", change.reason)
+
+
+def _written(documents: Sequence[Document]) -> Iterator[Event]:
+    for document in documents:
+        what = "A structured report was written" if document.predecessor is None else "A corrected one was written"
+        yield Event(document.created, what, f"SOP Instance UID {document.sop_instance_uid}", "done")
+
+
+def _deliveries(session: Session, documents: Sequence[Document]) -> Iterator[Event]:
+    numbers = [row_id(document) for document in documents]
+    deliveries = {
+        row_id(row): row for row in session.exec(select(Delivery).where(col(Delivery.document_id).in_(numbers)))
+    }
+    found = select(Change).where(Change.kind == "delivery", col(Change.subject).in_(deliveries))
+    for change in session.exec(found.order_by(col(Change.id))):
+        what, word = _SAID.get((change.kind, change.state), ("", "quiet"))
+        if what and (change.state != "waiting" or change.reason):  # at first it just waits for its turn
+            yield Event(change.at, what.format(destination=deliveries[change.subject].destination), change.reason, word)
