@@ -60,15 +60,20 @@ def remove_old_images(retention: Retention, now: datetime) -> Removed:
         return Removed()
     finished = _finished(now - timedelta(days=retention.storage.keep_images_days))
     with reading(retention.engine) as session:
-        with_pixels = select(Instance.id).join(Series).where(Series.study_id == Study.id, *_WITH_PIXELS).exists()
-        study_ids = session.exec(select(Study.id).where(*finished, with_pixels)).all()
+        found = select(Study.id).join(Series).join(Instance).where(*_WITH_PIXELS, *finished).distinct()
+        study_ids = session.exec(found).all()
     outcomes: Counter[bool | None] = Counter()
     for study_id in study_ids:
         with reading(retention.engine) as session:
-            images = session.exec(select(Instance).join(Series).where(Series.study_id == study_id, *_WITH_PIXELS)).all()
-        outcomes.update(_reduce(retention, instance, finished) for instance in images)
+            # All of the study: asked for their state too, SQLite would go through the objects of all studies.
+            images = session.exec(select(Instance).join(Series).where(Series.study_id == study_id)).all()
+        outcomes.update(_reduce(retention, image, finished) for image in images if _may_have_pixels(image))
     _finish_earlier_rounds(retention)
     return Removed(objects=outcomes[True], unreadable=outcomes[None])
+
+
+def _may_have_pixels(instance: Instance) -> bool:
+    return instance.state in {ObjectState.STORED, ObjectState.SAME_CONTENT} and instance.file.endswith(instance.sha256)
 
 
 def _finished(before: datetime) -> tuple[ColumnElement[bool], ...]:
