@@ -72,7 +72,9 @@ def _read_cohort(path: Path) -> Cohort:
         fault = error.errors()[0]
         place = ".".join(str(step) for step in fault["loc"]) or "the file"
         named = values.get("name") if isinstance(values, dict) else None
-        raise UnusableCohort(f"{path}, {place}: {fault['msg']}.", str(named or "")) from error
+        raise UnusableCohort(
+            f"{path}, {place}: {fault['msg'].removeprefix('Value error, ')}.", str(named or "")
+        ) from error
 
 
 def find_cohort(folder: Path, name: str) -> Cohort:
