@@ -100,13 +100,13 @@ class Series(SQLModel, table=True):
 class Instance(SQLModel, table=True):
     """A received DICOM object. `file` is its place in the object store; no part of it comes from the sender."""
 
-    __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"),)
+    __table_args__ = (UniqueConstraint("sop_instance_uid", "sha256"), Index(None, "series_id", "state"))
 
     id: int | None = Field(default=None, primary_key=True)
     sop_instance_uid: str | None = Field(default=None)
     sop_class_uid: str
     transfer_syntax_uid: str
-    series_id: int | None = Field(default=None, foreign_key="series.id", index=True)
+    series_id: int | None = Field(default=None, foreign_key="series.id")
     sha256: str = Field(index=True)
     file: str
     bytes: int
@@ -167,7 +167,7 @@ class Report(SQLModel, table=True):
     text: str
     filler_number: str = ""
     placer_number: str = ""
-    superseded_by: int | None = Field(default=None, foreign_key="report.id", index=True)
+    superseded_by: int | None = Field(default=None, foreign_key="report.id")
     labels: WorkState = state_column(WorkState.WAITING, WorkState)
     labels_attempt: int = 0
     labels_starts: int = 0
@@ -248,7 +248,7 @@ class FindingRow(SQLModel, table=True):
     disc: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     provenance_id: int = Field(foreign_key="provenance.id")
     created: datetime = time_column()
-    superseded: datetime | None = time_column(nullable=True, index=True)
+    superseded: datetime | None = time_column(nullable=True)
 
 
 class Document(SQLModel, table=True):
@@ -270,7 +270,7 @@ class Document(SQLModel, table=True):
 class Delivery(SQLModel, table=True):
     """A document on its way to one destination."""
 
-    __table_args__ = (UniqueConstraint("document_id", "destination"),)
+    __table_args__ = (UniqueConstraint("document_id", "destination"), Index(None, "document_id", "state"))
 
     id: int | None = Field(default=None, primary_key=True)
     document_id: int = Field(foreign_key="document.id")
@@ -328,10 +328,10 @@ class Schedule(SQLModel, table=True):
 class Change(SQLModel, table=True):
     """One change of a state: `kind` names the column watched (`history.WATCHED`), `subject` the row that it is of."""
 
-    __table_args__ = (Index(None, "kind", "subject"),)
+    __table_args__ = (Index(None, "kind", "subject"), Index(None, "at", "kind", "state"))
 
     id: int | None = Field(default=None, primary_key=True)
-    at: datetime = time_column(index=True)
+    at: datetime = time_column()
     kind: str
     subject: int
     state: str

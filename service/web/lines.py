@@ -1,7 +1,7 @@
 """Studies as lines of a list, each with a sentence on where it is; a page of them takes as many queries as one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func
@@ -72,7 +72,8 @@ def study_standings(
     for study in studies:
         number = row_id(study)
         decision = document_due(progress[number], settings.pairing, now)
-        standings[number] = _standing(study, decision if isinstance(decision, NotYet) else None, newest.get(number, []))
+        waits = decision if isinstance(decision, NotYet) else None
+        standings[number] = _with_images(study, _standing(study, waits, newest.get(number, [])))
     return standings
 
 
@@ -105,6 +106,13 @@ def _standing(study: Study, waits: NotYet | None, deliveries: Sequence[Delivery]
     if study.document_reason:
         return Standing("person" if "by hand" in study.document_reason else "quiet", study.document_reason)
     return _delivery_standing(deliveries)
+
+
+def _with_images(study: Study, standing: Standing) -> Standing:
+    """Add why nothing was found in the images, where no series could be read."""
+    if study.images != WorkState.DONE or study.series_read is not None or not study.images_reason:
+        return standing
+    return replace(standing, sentence=f"{standing.sentence} Images: {study.images_reason}.".replace("..", "."))
 
 
 def _delivery_standing(deliveries: Sequence[Delivery]) -> Standing:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
@@ -39,7 +39,8 @@ class UnpairedReport:
 
 def _has_delivery(state: DeliveryState) -> ColumnElement[bool]:
     on_its_way = exists().where(col(Delivery.document_id) == Document.id, col(Document.study_id) == Study.id)
-    return on_its_way.where(col(Delivery.state) == state)
+    # As an expression, so that SQLite goes from the study to its deliveries and not through all in that state.
+    return on_its_way.where(func.coalesce(Delivery.state, None) == state)
 
 
 WHICH: dict[str, Callable[[], ColumnElement[bool] | None]] = {

@@ -89,11 +89,10 @@ def _versions(session: Session, current: Sequence[Report]) -> list[Report]:
 
 def _objects(session: Session, study_id: int) -> Iterator[Event]:
     kept = (ObjectState.STORED, ObjectState.HEADER)
-    counted = (
-        select(func.count(), func.min(Instance.received), func.max(Instance.received), func.min(Instance.calling_ae))
-        .join(Series)
-        .where(Series.study_id == study_id, col(Instance.state).in_(kept))
-    )
+    series = session.exec(select(Series.id).where(Series.study_id == study_id)).all()
+    counted = select(
+        func.count(), func.min(Instance.received), func.max(Instance.received), func.min(Instance.calling_ae)
+    ).where(col(Instance.series_id).in_(series), col(Instance.state).in_(kept))
     count, first, last, sender = session.exec(counted).one()
     if count:
         yield Event(first, f"The first object came from {sender}")

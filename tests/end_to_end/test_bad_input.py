@@ -41,8 +41,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, pacs: Peer) -> Iterator[Dae
         yield running
 
 
-def page(daemon: Daemon) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port('web')}/", timeout=30) as answer:
+def page(daemon: Daemon, address: str = "/") -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{daemon.port('web')}{address}", timeout=30) as answer:
         return str(answer.read().decode())
 
 
@@ -104,7 +104,7 @@ def test_a_study_of_ct_alone_says_what_is_missing_and_its_report_is_labelled(dae
 
     send_report(daemon, images[0], tmp_path)
 
-    wait_until(lambda: "CT and not MR" in page(daemon), "the reason on the page", 120)
+    wait_until(lambda: "CT and not MR" in page(daemon, "/studies"), "the reason on the page", 120)
     with reading(daemon.engine()) as session:
         study = session.exec(select(Study).where(Study.study_uid == images[0].StudyInstanceUID)).one()
     assert (study.images, study.discs) == (WorkState.DONE, [])

@@ -142,6 +142,7 @@ def test_the_page_says_what_the_embedded_models_cannot_do(engine: Engine, page: 
         pytest.param({"document": WorkState.WAITING}, "at work Its structured report is about", id="about to be"),
         pytest.param({"document_reason": "Nothing to say."}, "nothing to do Nothing to say.", id="nothing to say"),
         pytest.param({}, "nothing to do It has no structured report.", id="no report at all"),
+        pytest.param({"images_reason": "CT and not MR"}, "Images: CT and not MR.", id="nothing could be read"),
     ],
 )
 def test_a_study_says_where_it_is(engine: Engine, page: TestClient, values: dict[str, Any], said: str) -> None:
