@@ -35,7 +35,9 @@ def named_faults(path: Path) -> Iterator[None]:
         raise UnusableStore(f"{path}: {_sentence(error)}") from None
     except OSError as error:
         place = error.filename or path
-        raise UnusableStore(f"{place}: {error.strerror}. Give it to the service's user on a disk with space.") from None
+        raise UnusableStore(
+            f"{place}: {error.strerror or error}. Give it to the service's user on a disk with space."
+        ) from None
 
 
 def _sentence(error: BaseException | None) -> str:
