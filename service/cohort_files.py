@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from config.files import read_yaml
 from config.settings import TimeZoneName
+from service.calendar import check_cron
 from service.errors import UnknownCohort, UnusableCohort
 
 EXAMPLE_COHORTS = Path(__file__).with_name("cohorts")
@@ -30,7 +30,7 @@ class Cohort(BaseModel):
     @classmethod
     def _is_cron(cls, schedule: str | None) -> str | None:
         if schedule is not None:
-            CronTrigger.from_crontab(schedule)
+            check_cron(schedule)
         return schedule
 
 
@@ -54,6 +54,7 @@ def read_cohorts(folder: Path) -> tuple[tuple[Cohort, ...], tuple[UnusableCohort
         try:
             cohort = _read_cohort(path)
         except UnusableCohort as fault:
+            fault.cohort = fault.cohort or path.stem
             faults.append(fault)
             continue
         if cohort.name in cohorts:
@@ -70,7 +71,10 @@ def _read_cohort(path: Path) -> Cohort:
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(step) for step in fault["loc"]) or "the file"
-        raise UnusableCohort(f"{path}, {place}: {fault['msg']}.") from error
+        named = values.get("name") if isinstance(values, dict) else None
+        raise UnusableCohort(
+            f"{path}, {place}: {fault['msg'].removeprefix('Value error, ')}.", str(named or "")
+        ) from error
 
 
 def find_cohort(folder: Path, name: str) -> Cohort:

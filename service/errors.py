@@ -53,7 +53,11 @@ class UnknownCohort(ServiceError):
 
 
 class UnusableCohort(ServiceError):
-    """A cohort file has a key or value that is not allowed."""
+    """A cohort file has a key or value that is not allowed. `cohort` is its name, as far as that can be told."""
+
+    def __init__(self, sentence: str, cohort: str = "") -> None:
+        super().__init__(sentence)
+        self.cohort = cohort
 
 
 class DemoFailed(ServiceError):

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -19,12 +19,12 @@ from service.cohort_columns import SCHEMA, data_dictionary
 from service.cohort_files import Cohort
 from service.installation import SOFTWARE
 from service.store.database import reading, writing
-from service.store.made_once import made_once, sync_file, sync_folder
+from service.store.made_once import made_once
 from service.store.states import RunState
 from service.store.tables import CohortRun, FindingRow, Pairing, Patient, ProvenanceRow, Report, Study
+from service.whole_folders import written_aside
 
 MANIFEST = "manifest.json"
-UNFINISHED_SECONDS = 2 * 24 * 3600
 SEXES = frozenset({"F", "M", "O"})
 """Patient's Sex (DICOM PS3.3 C.7.1.1); anything else is left out, since it may be anything."""
 
@@ -54,7 +54,8 @@ def export_slot(engine: Engine, data: Path, cohort: Cohort, now: datetime, slot:
     """
     folder = data / "exports" / cohort.name / slot.strftime("%Y-%m-%dT%H%MZ")
     if not folder.exists():
-        _write_folder(engine, data, cohort, now, folder)
+        with suppress(FileExistsError):  # another runner of this slot was done before
+            _write_folder(engine, data, cohort, now, folder)
     row = _row_of(data, cohort, now, folder)
     row.slot = slot
     return _run_in(folder) if record_slot(engine, row) else None
@@ -94,11 +95,7 @@ def _run_in(folder: Path) -> Run:
 
 
 def _write_folder(engine: Engine, data: Path, cohort: Cohort, now: datetime, folder: Path) -> None:
-    """Write the files of a run aside, and rename the folder once they are complete and on disk."""
-    _remove_unfinished(folder, now)
-    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    aside.mkdir(mode=0o700, parents=True)
-    try:
+    with written_aside(folder) as aside:
         key = made_once(data / "pseudonym.key", lambda: secrets.token_bytes(32))
         with reading(engine) as session:
             rows = [_row(key, found) for found in session.execute(_findings(cohort))]
@@ -106,21 +103,6 @@ def _write_folder(engine: Engine, data: Path, cohort: Cohort, now: datetime, fol
         frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").sort("study", "source", "condition", "level")
         files = _write_tables(frame, cohort, aside)
         _write_manifest(cohort, now, frame.height, files, aside)
-        for written in aside.iterdir():
-            sync_file(written)
-        sync_folder(aside)
-        aside.rename(folder)
-        sync_folder(folder.parent)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-
-
-def _remove_unfinished(folder: Path, now: datetime) -> None:
-    """Remove what runs left that were killed in the middle: of this folder, and of any that is days old."""
-    for left in folder.parent.glob(".*"):
-        is_ours = left.name.startswith(f".{folder.name}.")
-        if is_ours or now.timestamp() - left.stat().st_mtime > UNFINISHED_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
 
 
 def _findings(cohort: Cohort) -> Select[FindingRow, ProvenanceRow, Study, Patient, Report | None]:

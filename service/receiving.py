@@ -43,9 +43,9 @@ class Receiving:
         """
         header = received.header
         with reading(self.engine) as session:
-            if _is_kept(_find(session, header.sop_instance_uid, received.sha256)):
-                return StoreOutcome.KNOWN_ALREADY
             before = _first(session, header.sop_instance_uid)
+            if _is_nothing_new(_find(session, header.sop_instance_uid, received.sha256), before):
+                return StoreOutcome.KNOWN_ALREADY
         file = self._place(received, received.sha256)
         instance = _instance(received, file, utc_now())
         instance.sop_instance_uid = header.sop_instance_uid
@@ -56,19 +56,23 @@ class Receiving:
             if not self.store.path(file).exists():  # the same content was taken away by retention at this moment
                 raise OutOfResources("The object could not be filed")
             known = _find(session, header.sop_instance_uid, received.sha256)
-            if _is_kept(known):
-                return StoreOutcome.KNOWN_ALREADY
-            if known is not None:
-                _bring_back(session, known, file, instance.received)
-                return StoreOutcome.STORED
             first = _first(session, header.sop_instance_uid)
+            if _is_nothing_new(known, first):
+                return StoreOutcome.KNOWN_ALREADY
             if first is None:
                 self._file_under_study(session, instance, header)
-            elif before is None:  # it came on two associations at one time
-                self._compare(instance, first)
-            if first is not None:
+            elif known is not None:
+                known.file = file
+                _bring_back(session, known, first, instance.received)
+            else:
+                if before is None or before.file != first.file:  # it came on two associations at one time
+                    self._compare(instance, first)
                 instance.conflict_of, instance.series_id = first.id, first.series_id
-            session.add(instance)
+                if (first.state, instance.state) == (ObjectState.HEADER, ObjectState.SAME_CONTENT):
+                    session.add(instance)
+                    session.flush()
+                    _bring_back(session, instance, first, instance.received)
+            session.add(known or instance)
         return StoreOutcome.CONFLICT if instance.state == ObjectState.CONFLICT else StoreOutcome.STORED
 
     def keep_refused(self, refused: RefusedObject) -> None:
@@ -152,18 +156,25 @@ def _find(session: Session, sop_instance_uid: str, sha256: str) -> Instance | No
     return session.exec(found).first()
 
 
-def _is_kept(known: Instance | None) -> bool:
-    return known is not None and known.state != ObjectState.HEADER
+def _is_nothing_new(known: Instance | None, first: Instance | None) -> bool:
+    """Tell whether an object came before, and is a conflict or has its pixels still."""
+    if known is None or first is None:
+        return False
+    return known.state == ObjectState.CONFLICT or first.state == ObjectState.STORED
 
 
-def _bring_back(session: Session, known: Instance, file: str, now: datetime) -> None:
-    """Take an image again whose pixels had been removed; its study is read again."""
-    known.file, known.state = file, ObjectState.STORED
-    session.add(known)
-    if known.series_id is not None:
-        study = session.get_one(Study, session.get_one(Series, known.series_id).study_id)
-        study.last_image, study.images, study.images_starts = now, WorkState.WAITING, 0
-        session.add(study)
+def _bring_back(session: Session, image: Instance, first: Instance, now: datetime) -> None:
+    """Take an image that has its pixels into use, where those of the first had been removed; its study is read again.
+
+    Where it came in another transfer syntax than the first, the two change their places.
+    """
+    if image is not first:
+        first.state, first.conflict_of = ObjectState.SAME_CONTENT, image.id
+        session.add(first)
+    image.state, image.conflict_of, image.reason = ObjectState.STORED, None, ""
+    study = session.exec(select(Study).join(Series).where(Series.id == image.series_id)).one()
+    study.last_image, study.images, study.images_starts = now, WorkState.WAITING, 0
+    session.add(study)
 
 
 def _instance(arrival: Arrival, file: str, now: datetime) -> Instance:
@@ -233,9 +244,15 @@ def _series(session: Session, study_id: int, header: InstanceHeader) -> Series:
 
 
 def _differing_attributes(store: ObjectStore, one: Instance, other: Instance) -> list[str] | None:
-    """Name the attributes in which two objects differ; None where one of them cannot be read."""
+    """Name the attributes in which two objects differ; None where one of them cannot be read.
+
+    Where the pixels of either were removed, the headers decide.
+    """
+    headers_only = ObjectState.HEADER in (one.state, other.state)
     try:
-        ours, theirs = (dcmread(store.path(instance.file)) for instance in (one, other))
+        ours, theirs = (
+            dcmread(store.path(instance.file), stop_before_pixels=headers_only) for instance in (one, other)
+        )
         tags = sorted(set(ours.keys()) | set(theirs.keys()))
         return [
             str(tag) for tag in tags if tag not in ours or tag not in theirs or ours[tag].value != theirs[tag].value

@@ -30,15 +30,15 @@ def _files(
     session: Session, study_id: int, states: tuple[ObjectState, ...], series_uid: str | None = None
 ) -> tuple[str, ...]:
     found = (
-        select(Instance.file)
+        select(Instance.file, Instance.state)
         .join(Series)
-        .where(Series.study_id == study_id, col(Instance.state).in_(states))
-        .where(col(Series.modality).not_in(NOT_IMAGES))
+        .where(Series.study_id == study_id, col(Series.modality).not_in(NOT_IMAGES))
         .order_by(col(Instance.id))
     )
     if series_uid is not None:
         found = found.where(Series.series_uid == series_uid)
-    return tuple(session.exec(found))
+    # Asked for a state too, SQLite would go through the objects of all studies that have it.
+    return tuple(file for file, state in session.exec(found) if state in states)
 
 
 def images_digest(session: Session, study_id: int) -> str:

@@ -139,6 +139,8 @@ def _leave_unread(workshop: Workshop, study: Study) -> None:
         current = session.get_one(Study, study.id)
         if current.last_image == study.last_image:
             current.images = WorkState.DONE
+        # Once the rest is there again, all of it is read, under another id than when it was read before.
+        current.images_digest, current.images_attempt = None, current.images_attempt + 1
         current.images_reason = (
             "An image came after the pixels of earlier ones were removed (storage.keep_images_days). "
             "The findings stay as they are; send the whole study again to have it read again."

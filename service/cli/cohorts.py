@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
+from rich.text import Text
 from sqlmodel import Session, col, select
 
 from config.settings import load_settings
@@ -34,7 +35,8 @@ def list_cohorts(config: ConfigFile = None) -> None:
     table = Table("Cohort", "Holds", "Schedule", "Next run (UTC)", "Last run (UTC)")
     with reading(open_database(settings.data)) as session:
         for found in cohorts:
-            table.add_row(found.name, found.description, *_schedule(found), _last_run(session, found.name))
+            cells = (found.name, found.description, *_schedule(found), _last_run(session, found.name))
+            table.add_row(*map(Text, cells))  # brackets in them are no markup
     console.print(table)
     for fault in faults:
         console.print(str(fault), style="red", markup=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -50,8 +50,10 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
 
     def retain_once() -> None:
         removed = remove_old_images(retained, utc_now())
-        if removed:
-            log.info("images removed after their time", objects=removed)
+        if removed.objects:
+            log.info("images removed after their time", objects=removed.objects)
+        if removed.unreadable:
+            log.warning("images kept since they cannot be read", objects=removed.unreadable)
 
     jobs = (
         (sweep_once, SWEEP_EVERY),
@@ -59,6 +61,16 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         (export_once, EXPORT_EVERY),
         (retain_once, RETAIN_EVERY),
     )
+    scheduler = scheduled(jobs, log)
+    scheduler.start()
+    presence.up(0, lambda: time.monotonic() - last_sweep[0] < SWEEP_OVERDUE.total_seconds())
+    log.info("started")
+    stop.wait()
+    scheduler.shutdown()
+
+
+def scheduled(jobs: Iterable[tuple[Callable[[], None], timedelta]], log: FilteringBoundLogger) -> BackgroundScheduler:
+    """Give a scheduler that runs each job at its start and then every so often, one at a time, however late it is."""
     scheduler = BackgroundScheduler(timezone="UTC")
     for job, every in jobs:
         scheduler.add_job(
@@ -68,12 +80,9 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
             next_run_time=utc_now(),
             coalesce=True,
             max_instances=1,
+            misfire_grace_time=None,  # else a start that takes a second would put retention off by hours
         )
-    scheduler.start()
-    presence.up(0, lambda: time.monotonic() - last_sweep[0] < SWEEP_OVERDUE.total_seconds())
-    log.info("started")
-    stop.wait()
-    scheduler.shutdown()
+    return scheduler
 
 
 def _at_the_edge(job: Callable[[], None], log: FilteringBoundLogger) -> Callable[[], None]:

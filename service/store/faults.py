@@ -55,10 +55,10 @@ def _store_fault(error: BaseException, path: Path) -> UnusableStore | None:
         return UnusableStore(f"{path}: {_said_by_database(error.orig)}")
     if isinstance(error, sqlite3.Error):
         return UnusableStore(f"{path}: {_said_by_database(error)}")
-    if isinstance(error, OSError) and (error.filename or error.errno in _SYSTEM):
-        place = error.filename or path
-        said = _SYSTEM.get(error.errno or 0, f"{error.strerror}. Look at it; move it away if it is not ours.")
-        return UnusableStore(f"{place}: {said}")
+    # One with a number and without a file is about something else, such as a connection.
+    if isinstance(error, OSError) and (error.filename or error.errno is None or error.errno in _SYSTEM):
+        said = f"{error.strerror or error}. Look at it; move it away if it is not ours."
+        return UnusableStore(f"{error.filename or path}: {_SYSTEM.get(error.errno or 0, said)}")
     return None
 
 

@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -235,6 +236,12 @@ def test_nothing_that_names_the_patient_is_in_a_log_or_a_file_name(hospital: Hos
     assert not canary.search(sqlite_text(data / "workflows.sqlite"))
     assert not [path for path in data.rglob("*") if canary.search(path.name)]
     assert not canary.search("".join(path.read_text() for path in (data / "run").iterdir()))
+
+
+def test_what_monitoring_asks_names_no_patient(hospital: Hospital, drawn: Outcome) -> None:
+    for address in ("healthz", "readyz", "metrics"):
+        with urllib.request.urlopen(f"http://127.0.0.1:{hospital.daemon.port('web')}/{address}", timeout=30) as answer:
+            assert "canary" not in answer.read().decode().lower()
 
 
 def test_every_line_of_the_log_is_one_event_as_json(hospital: Hospital, drawn: Outcome) -> None:

@@ -61,8 +61,13 @@ class Daemon:
 
 
 @contextmanager
-def running_daemon(folder: Path, pacs: Peer, settings: Mapping[str, Any] | None = None) -> Iterator[Daemon]:
-    """Run a daemon whose structured reports go to `pacs`, trial parts included, and stop it at the end."""
+def running_daemon(
+    folder: Path, pacs: Peer, settings: Mapping[str, Any] | None = None, *, only: str | None = None
+) -> Iterator[Daemon]:
+    """Run a daemon whose structured reports go to `pacs`, trial parts included, and stop it at the end.
+
+    With `only` it runs just that role.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "site.yaml"
     values = {
@@ -77,8 +82,9 @@ def running_daemon(folder: Path, pacs: Peer, settings: Mapping[str, Any] | None 
         **(settings or {}),
     }
     config.write_text(yaml.safe_dump(values))
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         command = [sys.executable, "-m", "service.cli", "serve", "--config", str(config)]
+        command += ["--only", only] if only else []
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         yield Daemon(config, folder / "data", folder / "log")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.calendar import due_slot, next_slot
+from service.calendar import check_cron, due_slot, next_slot
 
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
 
@@ -121,3 +121,47 @@ def test_the_next_slot_is_due_once_it_has_come_and_not_before(zone: str, now: da
     assert upcoming is not None
     assert due_slot(cron, where, at, upcoming) == upcoming
     assert due_slot(cron, where, at, upcoming - timedelta(seconds=1)) is None
+
+
+BERLIN_CHANGES = (datetime(2026, 3, 29, 1), datetime(2026, 10, 25, 1))  # in UTC
+NEW_YORK_CHANGES = (datetime(2026, 3, 8, 7), datetime(2026, 11, 1, 6))
+
+
+@given(
+    zone=st.sampled_from(ZONES[:2]),
+    change=st.sampled_from(BERLIN_CHANGES + NEW_YORK_CHANGES),
+    before=st.integers(0, 180),
+    late=st.integers(0, 300),
+    cron=st.sampled_from(["45 1 * * *", "30 2 * * *", "15 3 * * *", "10,50 * * * *"]),
+)
+def test_what_has_come_is_due_however_late_the_clock_looks_around_a_change_of_offset(
+    zone: str, change: datetime, before: int, late: int, cron: str
+) -> None:
+    since, where = change.replace(tzinfo=UTC) - timedelta(minutes=before), ZoneInfo(zone)
+    upcoming = next_slot(cron, where, since)
+    assert upcoming is not None
+
+    due = due_slot(cron, where, since, upcoming + timedelta(minutes=late))
+
+    assert due is not None
+    assert due >= upcoming
+
+
+@pytest.mark.parametrize(
+    ("cron", "what"),
+    [
+        pytest.param("0 0 30 2 *", "never comes", id="30 February"),
+        pytest.param("30 2 * * 6", "use mon to sun", id="a weekday by its number"),
+        pytest.param("30 2 * * 1-5", "use mon to sun", id="weekdays by their numbers"),
+        pytest.param("99 2 * * *", "is higher than the maximum", id="a minute that there is not"),
+        pytest.param("sometimes", "Wrong number of fields", id="no schedule"),
+    ],
+)
+def test_a_schedule_that_would_not_do_what_it_says_is_refused(cron: str, what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        check_cron(cron)
+
+
+@pytest.mark.parametrize("cron", ["0 3 29 2 *", "0 3 29 2 mon", "*/5 * * * mon-fri/2", "30 2 1 * *"])
+def test_a_rare_or_stepped_schedule_is_one(cron: str) -> None:
+    check_cron(cron)

@@ -13,9 +13,10 @@ from sqlmodel import select
 from integrations.dicom.sender import Unreachable
 from pipeline.training.drawn_studies import drawn_study
 from service.destinations import note_answer
+from service.store.columns import utc_now
 from service.store.database import open_database, reading, writing
 from service.store.states import DeliveryState, WorkState
-from service.store.tables import Delivery, Document, Pairing, Report, Study
+from service.store.tables import CohortRun, Delivery, Document, Pairing, Report, Study
 from service.store.upgrade import upgrade_database
 from tests.peers.sent import write_images
 from tests.service.rows import NOW, add_study
@@ -290,3 +291,22 @@ def test_the_demo_leaves_a_folder_that_is_not_its_own_alone(tmp_path: Path) -> N
     assert done.returncode == 1
     assert "Name another folder" in " ".join(done.stderr.split())
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_the_list_of_cohorts_says_when_each_runs_next_and_how_its_last_run_ended(tmp_path: Path) -> None:
+    (tmp_path / "cohorts").mkdir()
+    (tmp_path / "cohorts" / "nightly.yaml").write_text(
+        "name: nightly\ndescription: All [of it]\nschedule: '30 2 * * *'\ntime_zone: Asia/Kolkata"
+    )
+    (tmp_path / "cohorts" / "broken.yaml").write_text("name: broken\nschedule: sometimes")
+    before = spinelabel("cohort", "list", folder=tmp_path).stdout
+    data = tmp_path / "spinelabel-data"
+    with writing(open_database(data)) as session:
+        run = CohortRun(cohort="nightly", started=utc_now(), folder="x", rows=17, manifest_sha256="", slot=utc_now())
+        session.add(run)
+
+    after = spinelabel("cohort", "list", folder=tmp_path).stdout
+
+    assert "none" in before
+    for said in ("All [of it]", "Asia/Kolkata", "21:00", "done, 17 rows", "broken.yaml, schedule"):
+        assert said in " ".join(after.replace("│", " ").split()), said

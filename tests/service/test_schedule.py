@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 from sqlmodel import select
 
 from config.settings import ExportSettings, Settings
@@ -23,7 +26,7 @@ from service.schedule import Exporter, pause, run_due_exports
 from service.store.columns import utc_now
 from service.store.database import open_database, reading, writing
 from service.store.states import RunState
-from service.store.tables import CohortRun, Schedule
+from service.store.tables import CohortRun, FindingRow, Schedule
 from service.workflows import prepare_workflows
 from tests.service.rows import add_study
 from tests.waiting import wait_until
@@ -107,6 +110,7 @@ def test_a_run_that_fails_is_said_tried_again_after_a_pause_and_costs_no_other_c
         failed = session.exec(select(CohortRun).where(CohortRun.cohort == "nightly")).one()
         other = session.exec(select(CohortRun).where(CohortRun.cohort == "another")).one()
     assert (failed.state, other.state) == (RunState.FAILED, RunState.DONE)
+    assert str(tmp_path / "exports" / "nightly") in failed.reason
     assert "tried again" in failed.reason
 
     (tmp_path / "exports" / "nightly").unlink()
@@ -140,6 +144,54 @@ def test_a_file_that_cannot_be_used_stops_itself_only_and_is_said_once(
     assert "broken.yaml, time_zone" in said[0]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(f"name: nightly\nschedule: {DAILY}\nformats: [excel]", id="a value that is not allowed"),
+        pytest.param("name: [", id="no YAML"),
+    ],
+)
+def test_a_cohort_whose_file_breaks_after_it_was_scheduled_is_shown_as_failed_and_runs_once_mended(
+    engine: Engine, exporter: Exporter, tmp_path: Path, content: str
+) -> None:
+    due = MONDAY + timedelta(hours=14)
+    (tmp_path / "cohorts" / "nightly.yaml").write_text(content)
+    for minutes in range(180):
+        run_due_exports(exporter, due + timedelta(minutes=minutes))
+    with reading(engine) as session:
+        (failed,) = session.exec(select(CohortRun))
+    assert (failed.slot, failed.state) == (due, RunState.FAILED)
+    assert "nightly.yaml" in failed.reason
+    assert "once the file is mended" in failed.reason
+
+    write_cohort(tmp_path / "cohorts", "nightly")
+    run_due_exports(exporter, due + timedelta(minutes=180))
+
+    assert runs(engine) == [(due, RunState.DONE)]
+
+
+def test_a_broken_copy_says_nothing_against_the_cohort_whose_name_it_has(
+    engine: Engine, exporter: Exporter, tmp_path: Path
+) -> None:
+    (tmp_path / "cohorts" / "copy.yaml").write_text("name: nightly\nformats: [excel]")
+
+    run_due_exports(exporter, MONDAY + timedelta(hours=14))
+
+    assert runs(engine) == [(MONDAY + timedelta(hours=14), RunState.DONE)]
+
+
+def test_a_schedule_that_is_taken_away_and_put_back_begins_anew(
+    engine: Engine, exporter: Exporter, tmp_path: Path
+) -> None:
+    (tmp_path / "cohorts" / "nightly.yaml").write_text("name: nightly")
+    run_due_exports(exporter, MONDAY + timedelta(days=1))
+    write_cohort(tmp_path / "cohorts", "nightly")
+    run_due_exports(exporter, MONDAY + timedelta(days=5))
+    run_due_exports(exporter, MONDAY + timedelta(days=5, minutes=1))
+
+    assert runs(engine) == []
+
+
 def test_a_file_that_comes_while_the_clock_runs_is_scheduled(
     engine: Engine, exporter: Exporter, tmp_path: Path
 ) -> None:
@@ -163,6 +215,28 @@ def test_of_two_runners_of_one_slot_one_counts_and_the_other_leaves_nothing(
     assert (first is None, second is None) == (False, True)
     assert folders(tmp_path) == ["2026-03-03T0200Z"]
     assert len(runs(engine)) == 1
+
+
+def test_two_runners_that_meet_in_the_middle_of_one_slot_make_one_run_without_an_error(
+    engine: Engine, exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (cohort,) = load_cohorts(tmp_path / "cohorts")
+    slot = datetime(2026, 3, 3, 2, tzinfo=UTC)
+    meeting, write = Barrier(2), exports._write_manifest
+
+    def write_together(*arguments: Any) -> None:
+        meeting.wait(30)
+        write(*arguments)
+
+    monkeypatch.setattr(exports, "_write_manifest", write_together)
+    with ThreadPoolExecutor(2) as runners:
+        both = [runners.submit(export_slot, engine, tmp_path, cohort, MONDAY, slot) for _ in range(2)]
+        outcomes = [runner.result(60) for runner in both]
+
+    assert [outcome is None for outcome in outcomes].count(True) == 1
+    assert folders(tmp_path) == ["2026-03-03T0200Z"]
+    assert runs(engine) == [(slot, RunState.DONE)]
+    assert unfinished(tmp_path) == []
 
 
 def test_a_run_by_hand_in_the_same_minute_is_a_run_of_its_own(
@@ -208,10 +282,12 @@ def start_clock(config: Path) -> subprocess.Popen[bytes]:
 @pytest.fixture
 def missed_hour(engine: Engine, tmp_path: Path) -> Path:
     """Give the settings of a store whose hourly cohort has been missed for some hours."""
-    for number in range(1, 601):
-        add_study(engine, number)
+    add_study(engine)
     write_cohort(tmp_path / "cohorts", "nightly", schedule="0 * * * *")
     with writing(engine) as session:
+        copied = session.get_one(FindingRow, 1).model_dump(exclude={"id", "work"})
+        # So many that the export can be killed in the middle.
+        session.execute(insert(FindingRow), [{**copied, "work": f"copy {number}"} for number in range(20_000)])
         since = utc_now() - timedelta(hours=3)
         session.add(Schedule(cohort="nightly", cron="0 * * * *", time_zone="UTC", since=since))
     prepare_workflows(tmp_path)

@@ -6,16 +6,18 @@ import traceback
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import SQLModel, select
+from sqlmodel import SQLModel, col, select
 
 from service.errors import NewerSchema
 from service.store.database import open_database, reading, writing
-from service.store.tables import Patient
-from service.store.upgrade import upgrade_database
+from service.store.tables import Patient, Study
+from service.store.upgrade import MIGRATIONS, upgrade_database
 
 WRITER = """
 import sys
@@ -57,6 +59,37 @@ def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
     upgrade_database(tmp_path)
 
     assert schema(tmp_path / "spinelabel.sqlite") == before
+
+
+def test_rows_of_an_earlier_release_are_kept_and_get_what_they_lack(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    alembic = Config()
+    alembic.set_main_option("script_location", str(MIGRATIONS))
+    with database.execution_options(writes=True).begin() as connection:
+        alembic.attributes["connection"] = connection
+        command.upgrade(alembic, "0001")
+        connection.execute(
+            text("insert into patient (id, authority, name, birth_date, sex) values (1, '', '', '', '')")
+        )
+        for number in (1, 2):
+            connection.execute(text(STUDY_OF_0001), {"number": number, "uid": f"1.2.{number}"})
+
+    upgrade_database(tmp_path)
+
+    with reading(database) as session:
+        studies = session.exec(select(Study).order_by(col(Study.id))).all()
+    assert [study.study_uid for study in studies] == ["1.2.1", "1.2.2"]
+    assert len({study.link for study in studies}) == 2
+    assert all(len(study.link) == 24 and study.images_starts == 0 for study in studies)
+
+
+PATIENT_OF_0001 = "insert into patient (id, authority, name, birth_date, sex) values (1, '', '', '', '')"
+STUDY_OF_0001 = """
+insert into study (id, study_uid, patient_id, accession, accession_issuer, study_id, study_date, study_time,
+description, first_received, images, images_attempt, images_reason, discs, results, document, document_reason,
+review_reason, notes)
+values (:number, :uid, 1, '', '', '', '', '', '', '2026-03-02 12:00:00', 'done', 0, '', '[]', 0, 'done', '', '', '')
+"""
 
 
 def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
