@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
-from service.completion import NotYet, document_due
+from service.completion import Due, NotYet, document_due, reading_due
 from service.destinations import Outlook, outlook, silent_destinations
 from service.progress import studies_progress
 from service.store.states import DeliveryState, WorkState
@@ -70,12 +70,12 @@ def study_standings(
     progress = studies_progress(session, studies)
     newest = _newest_deliveries(session, [row_id(study) for study in studies])
     outlooks = delivery_outlooks(session, settings, [each for deliveries in newest.values() for each in deliveries])
+    quiet = timedelta(seconds=settings.dicom.study_quiet_seconds)
     standings = {}
     for study in studies:
         number = row_id(study)
-        decision = document_due(progress[number], settings.pairing, now)
+        waits = _Waits(document_due(progress[number], settings.pairing, now), reading_due(progress[number], quiet, now))
         deliveries = [(each, outlooks[row_id(each)]) for each in newest.get(number, [])]
-        waits = decision if isinstance(decision, NotYet) else None
         standings[number] = _with_images(study, _standing(study, waits, deliveries))
     return standings
 
@@ -99,20 +99,30 @@ def _newest_deliveries(session: Session, numbers: Sequence[int]) -> dict[int, li
     return by_study
 
 
-def _standing(study: Study, waits: NotYet | None, deliveries: Sequence[tuple[Delivery, Outlook]]) -> Standing:
+@dataclass(frozen=True)
+class _Waits:
+    """Whether the structured report can be written, and the images be read."""
+
+    document: Due | NotYet
+    images: Due | NotYet
+
+
+def _standing(study: Study, waits: _Waits, deliveries: Sequence[tuple[Delivery, Outlook]]) -> Standing:
     if study.review_reason:
         return Standing("person", study.review_reason)
     if study.document == WorkState.FAILED or study.images == WorkState.FAILED:
         reason = study.document_reason if study.document == WorkState.FAILED else study.images_reason
         return Standing("person", reason)
     if study.document == WorkState.WAITING:
-        if waits is not None:
-            return Standing("waits", f"It {waits.reason}.", waits.until)
+        if isinstance(waits.document, NotYet):
+            return Standing("waits", f"It {waits.document.reason}.", waits.document.until)
         return Standing("works", "Its structured report is about to be written.")
     if study.document == WorkState.QUEUED:
         return Standing("works", "Its structured report is being written.")
+    if study.images == WorkState.WAITING and isinstance(waits.images, NotYet):
+        return Standing("waits", f"It {waits.images.reason}.", waits.images.until)
     if study.images in {WorkState.WAITING, WorkState.QUEUED}:
-        return Standing("waits", "It waits for its images to be complete and read.")
+        return Standing("waits", "It waits for its images to be read.")
     if study.document_reason:
         return Standing("person" if "by hand" in study.document_reason else "quiet", study.document_reason)
     return _delivery_standing(deliveries)
