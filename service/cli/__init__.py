@@ -25,8 +25,8 @@ PIPED_WIDTH = 110
 console = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)  # tables in a log need not fit a terminal
 
 
-def main() -> None:
-    """Run the command line: 0 for done, 1 for work that failed, 2 for wrong use."""
+def load_commands() -> typer.Typer:
+    """Give the command line with every command."""
     from service.cli import (  # noqa: F401  # they add their commands
         cohorts,
         decisions,
@@ -40,8 +40,13 @@ def main() -> None:
         training,
     )
 
+    return app
+
+
+def main() -> None:
+    """Run the command line: 0 for done, 1 for work that failed, 2 for wrong use."""
     try:
-        app()
+        load_commands()()
     except SpinelabelError as error:
         _say(str(error))
         sys.exit(1)
