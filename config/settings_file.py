@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -53,16 +53,22 @@ def _keys() -> Iterator[str]:
 
 
 def _key(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
-    yield from _comment(field.description or "", indent)
+    yield from _comment(_meaning(field), indent)
     entry = _entry_model(field)
     if entry is not None:
         yield f"{indent}{name}: []"
         for key, inner in entry.model_fields.items():
-            yield from _comment(f"{key}: {inner.description}", f"{indent}#   ")
+            yield from _comment(f"{key}: {_meaning(inner)}", f"{indent}#   ")
     elif isinstance(field.default, Path) and field.default.is_absolute():
         yield f"{indent}# {name}: {field.default.name}"  # it lies in the package, wherever that is
     else:
         yield f"{indent}{name}: {_yaml(field.default)}"
+
+
+def _meaning(field: FieldInfo) -> str:
+    """Say what a setting means, and its values where only some are allowed."""
+    allowed = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    return f"{field.description} One of: {', '.join(allowed)}." if allowed else field.description or ""
 
 
 def _entry_model(field: FieldInfo) -> type[BaseModel] | None:

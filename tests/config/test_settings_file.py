@@ -1,6 +1,7 @@
 """The settings file that `spinelabel init` writes, and the example of a site."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -29,9 +30,13 @@ def test_every_key_stands_in_it_with_what_it_means() -> None:
 
 
 def described(model: type[BaseModel]) -> list[type[BaseModel]]:
-    """Give a model and those of its sections."""
-    inner = [field.annotation for field in model.model_fields.values()]
+    """Give a model, those of its sections, and those of the entries of its lists."""
+    inner = [kind for field in model.model_fields.values() for kind in (field.annotation, *get_args(field.annotation))]
     return [model, *(each for each in inner if isinstance(each, type) and issubclass(each, BaseModel))]
+
+
+def test_of_a_setting_with_few_values_each_is_named() -> None:
+    assert "One of: direct, summary." in " ".join(commented_settings().split())
 
 
 @pytest.mark.parametrize("model", described(Settings), ids=lambda model: model.__name__)

@@ -253,6 +253,18 @@ def test_a_person_calls_a_study_complete_and_is_told_what_still_stands_in_its_wa
         assert session.get_one(Study, 1).complete_since is not None
 
 
+def test_the_settings_file_that_is_written_can_be_used_and_is_never_written_over(tmp_path: Path) -> None:
+    written = spinelabel("init", folder=tmp_path)
+    used = spinelabel("cohort", "list", "--config", "site.yaml", folder=tmp_path)
+    before = (tmp_path / "site.yaml").read_text()
+    again = spinelabel("init", folder=tmp_path)
+
+    assert (written.returncode, used.returncode, again.returncode) == (0, 0, 1)
+    assert "spinelabel check --config site.yaml" in written.stdout
+    assert "site.yaml is there already" in again.stderr
+    assert (tmp_path / "site.yaml").read_text() == before
+
+
 def data_of(folder: Path) -> Engine:
     """Give the database that commands without a settings file use."""
     upgrade_database(folder / "spinelabel-data")
