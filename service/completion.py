@@ -15,7 +15,8 @@ class StudyProgress:
     """How far a study has come.
 
     `reports` holds the labelling state and time of arrival of each paired report; `is_written` says that a structured
-    report was written before, which the new one supersedes; `is_complete` that a person said to wait for nothing more.
+    report was written before, which the new one supersedes. `complete_since` is when a person said to wait for nothing
+    more.
     """
 
     images: WorkState
@@ -23,7 +24,7 @@ class StudyProgress:
     reports: Sequence[tuple[WorkState, datetime]]
     review_reason: str
     is_written: bool = False
-    is_complete: bool = False
+    complete_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,20 @@ class NotYet:
         return self.until or datetime(9999, 1, 1, tzinfo=UTC)
 
 
+def reading_due(study: StudyProgress, quiet: timedelta, now: datetime) -> Due | NotYet:
+    """Decide whether the images of a study are complete, so that they can be read.
+
+    They are when nothing has come for the quiet time, which each late image begins anew, or when a person said so after
+    the last of them.
+    """
+    if study.last_image is None:
+        return NotYet("waits for its images", None)
+    if study.complete_since is not None and study.last_image <= study.complete_since:
+        return Due()
+    until = study.last_image + quiet
+    return Due() if now >= until else NotYet("waits for its images to be complete", until)
+
+
 def document_due(study: StudyProgress, rules: PairingSettings, now: datetime) -> Due | NotYet:
     """Decide whether the structured report of a study is due."""
     if study.review_reason:
@@ -52,12 +67,12 @@ def document_due(study: StudyProgress, rules: PairingSettings, now: datetime) ->
         return NotYet("waits for its report to be labelled", None)
     labelled = [arrived for state, arrived in study.reports if state in SETTLED]
     if study.images in SETTLED:
-        if labelled or study.is_written or study.is_complete or study.last_image is None:
+        if labelled or study.is_written or study.complete_since is not None or study.last_image is None:
             return Due()
         return _after(study.last_image, rules.wait_for_report_hours, now, "waits for its report")
     if not labelled:
         return NotYet("waits for its images and its report", None)
-    if study.is_complete:
+    if study.complete_since is not None:
         return Due() if study.last_image is None else NotYet("waits for its images to be read", None)
     return _after(max(labelled), rules.wait_for_images_hours, now, "waits for its images to be complete")
 

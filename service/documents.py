@@ -172,7 +172,7 @@ def _write_one(
 def _stop(session: Session, document_id: int, reason: str) -> None:
     """Send a document no more that another has replaced, or that has nothing left to say."""
     for delivery in session.exec(select(Delivery).where(Delivery.document_id == document_id)):
-        if delivery.state in UNDELIVERED:
+        if delivery.state in {*UNDELIVERED, DeliveryState.CANCELLED}:  # nobody may revive what is outdated
             delivery.state, delivery.answer = DeliveryState.REPLACED, reason
             session.add(delivery)
 

@@ -1,7 +1,7 @@
-"""The outbox: what is to be sent when, one attempt at it, and what the peer's answer means for the next one."""
+"""The outbox: one attempt to deliver a document, what its answer means for it, and what a person decides about it."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
@@ -9,14 +9,12 @@ from sqlmodel import Session, col, select
 from config.errors import UnusableSettings
 from config.settings import Settings
 from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, Unreachable, send_objects
+from service.destinations import note_answer, pause, silent_destinations
 from service.errors import UnknownItem
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import UNDELIVERED, DeliveryState
 from service.store.tables import Delivery, DestinationRow, Document, row_id
-
-FIRST_PAUSE = timedelta(seconds=5)
-LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -37,34 +35,11 @@ def deliver(outbox: Outbox, delivery_id: int, now: datetime) -> None:
         return
     answer = _send(outbox, delivery.destination, document.file)
     with writing(outbox.engine) as session:
-        destination = _note_destination(session, delivery.destination, answer, now)
+        destination = note_answer(session, delivery.destination, answer, now)
         current = session.get_one(Delivery, row_id(delivery))
         if current.state in UNDELIVERED or isinstance(answer, Delivered):  # else it was stopped meanwhile
             _note(current, answer, now, destination)
             session.add(current)
-
-
-def pause(unanswered: int) -> timedelta:
-    """Give how long a destination is left alone after so many attempts in vain; it doubles up to an hour."""
-    return min(LONGEST_PAUSE, timedelta(seconds=FIRST_PAUSE.total_seconds() * 2.0 ** min(unanswered - 1, 20)))
-
-
-def due_deliveries(session: Session, now: datetime, most: int) -> list[Delivery]:
-    """Give what is to be sent now.
-
-    To a destination that did not answer one document goes once its pause is over, the one that was tried longest ago;
-    all others wait with it, so that a PACS that is away is asked once for each pause, however much waits for it.
-    """
-    waiting = select(Delivery).where(Delivery.state == DeliveryState.WAITING, col(Delivery.next_attempt) <= now)
-    in_order = (col(Delivery.next_attempt), col(Delivery.id))
-    silent = session.exec(select(DestinationRow).where(DestinationRow.unanswered > 0)).all()
-    names = [row.name for row in silent]
-    due = list(session.exec(waiting.where(col(Delivery.destination).not_in(names)).order_by(*in_order).limit(most)))
-    for row in silent:
-        asked = select(Delivery.id).where(Delivery.destination == row.name, Delivery.state == DeliveryState.QUEUED)
-        if (row.next_attempt is None or row.next_attempt <= now) and session.exec(asked).first() is None:
-            due += session.exec(waiting.where(Delivery.destination == row.name).order_by(*in_order).limit(1))
-    return due
 
 
 def send_again(session: Session, number: int | None, now: datetime) -> int:
@@ -106,16 +81,16 @@ def _undelivered(session: Session, number: int, states: tuple[DeliveryState, ...
 
 def _waits_with_others(outbox: Outbox, delivery: Delivery, now: datetime) -> bool:
     """Tell whether the destination fell silent after this was asked for; it is then sent when another got through."""
+    with reading(outbox.engine) as session:
+        destination = silent_destinations(session).get(delivery.destination)
+    if destination is None or destination.next_attempt is None or destination.next_attempt <= now:
+        return False
     with writing(outbox.engine) as session:
-        found = select(DestinationRow).where(DestinationRow.name == delivery.destination)
-        destination = session.exec(found).one_or_none()
-        if destination is None or destination.next_attempt is None or destination.next_attempt <= now:
-            return False
         current = session.get_one(Delivery, row_id(delivery))
         if current.state == DeliveryState.QUEUED:
             current.state, current.next_attempt = DeliveryState.WAITING, destination.next_attempt
             since = destination.silent_since or now
-            current.answer = f"{delivery.destination} has not answered since {since:%Y-%m-%d %H:%M:%S} UTC."
+            current.answer = f"{delivery.destination} has taken nothing since {since:%Y-%m-%d %H:%M:%S} UTC."
             session.add(current)
     return True
 
@@ -127,24 +102,6 @@ def _send(outbox: Outbox, destination: str, file: str) -> DeliveryAnswer:
         return Unreachable(str(error).rstrip("."))
     (answer,) = send_objects([outbox.store.path(file)], peer, outbox.settings.dicom.ae_title)
     return answer
-
-
-def _note_destination(session: Session, name: str, answer: DeliveryAnswer, now: datetime) -> DestinationRow:
-    row = session.exec(select(DestinationRow).where(DestinationRow.name == name)).one_or_none()
-    row = row or DestinationRow(name=name)
-    if isinstance(answer, Unreachable):
-        row.unanswered += 1
-        row.silent_since = row.silent_since or now
-        row.next_attempt = now + pause(row.unanswered)
-    elif row.unanswered:
-        row.unanswered, row.silent_since, row.next_attempt = 0, None, None
-        for waiting in session.exec(
-            select(Delivery).where(Delivery.destination == name, Delivery.state == DeliveryState.WAITING)
-        ):
-            waiting.next_attempt = min(waiting.next_attempt, now)
-            session.add(waiting)
-    session.add(row)
-    return row
 
 
 def _note(delivery: Delivery, answer: DeliveryAnswer, now: datetime, destination: DestinationRow) -> None:
@@ -159,5 +116,7 @@ def _note(delivery: Delivery, answer: DeliveryAnswer, now: datetime, destination
         status = "" if answer.status is None else f"{answer.status:04X}H "
         delivery.answer = f"{status}{answer.comment}. It is not sent again by itself; use `spinelabel outbox retry`."
     else:
-        delivery.state, delivery.next_attempt = DeliveryState.WAITING, destination.next_attempt or now
+        # Its own pause may be the longer one, so that a document which its peer chokes on stays out of others' way.
+        delivery.state = DeliveryState.WAITING
+        delivery.next_attempt = max(destination.next_attempt or now, now + pause(delivery.attempts))
         delivery.answer = f"{answer.reason}. It is tried again from {delivery.next_attempt:%Y-%m-%d %H:%M:%S} UTC."

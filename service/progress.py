@@ -32,7 +32,7 @@ def studies_progress(session: Session, studies: Sequence[Study]) -> dict[int, St
             reports=reports[number],
             review_reason=study.review_reason,
             is_written=number in written,
-            is_complete=study.complete_since is not None,
+            complete_since=study.complete_since,
         )
         for number, study in zip(numbers, studies, strict=True)
     }

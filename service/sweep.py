@@ -4,6 +4,7 @@ Work is asked for first and the row marked afterwards: a kill in between asks on
 nothing.
 """
 
+import os
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -12,7 +13,7 @@ from sqlmodel import col, select
 
 from config.settings import Settings
 from service.completion import Due, document_due
-from service.outbox import due_deliveries
+from service.destinations import due_deliveries
 from service.progress import studies_progress
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
@@ -26,11 +27,16 @@ AT_A_TIME = 200
 
 
 def sweep(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
-    """Ask for every step that is due."""
+    """Ask for every step that is due.
+
+    Where the conditions file cannot be read `work` is down and says so; only what needs no conditions is asked for.
+    """
+    ask_for_deliveries(engine, enqueue, settings, now)
+    if not os.access(settings.conditions, os.R_OK):
+        return
     ask_for_readings(engine, enqueue, settings, now)
     ask_for_labels(engine, enqueue, settings)
     ask_for_documents(engine, enqueue, settings, now)
-    ask_for_deliveries(engine, enqueue, now)
 
 
 def ask_for_readings(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
@@ -102,10 +108,10 @@ def ask_for_documents(engine: Engine, enqueue: Enqueue, settings: Settings, now:
                 session.add(current)
 
 
-def ask_for_deliveries(engine: Engine, enqueue: Enqueue, now: datetime) -> None:
+def ask_for_deliveries(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
     """Ask for every delivery whose time has come."""
     with reading(engine) as session:
-        due = due_deliveries(session, now, AT_A_TIME)
+        due = due_deliveries(session, [peer.name for peer in settings.peers], now, AT_A_TIME)
     for delivery in due:
         enqueue(Work.DELIVER, row_id(delivery), delivery_id(row_id(delivery), delivery.attempts, delivery.next_attempt))
         with writing(engine) as session:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
+from service.store.database import WORKFLOWS
 from service.store.faults import named_faults
 
 WORK_VERSION = "1"
@@ -145,4 +146,4 @@ def _register(kind: Work, perform: Perform) -> None:
 
 
 def _database(data: Path) -> Path:
-    return data / "workflows.sqlite"
+    return data / WORKFLOWS

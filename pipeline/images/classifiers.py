@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from config.conditions import DISC_LEVELS
 from pipeline.images.errors import UnusableModel
+from pipeline.images.model_files import EMBEDDED_SETS
 from pipeline.values import Standing
 
 Floats = npt.NDArray[np.float64]
 
-EMBEDDED_SETS = Path(__file__).with_name("weights")
 _ARRAYS = ("mean", "scale", "coefficients")
 
 

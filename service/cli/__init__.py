@@ -1,7 +1,6 @@
 """The command line. Each module holds one group of commands; models are loaded only by the commands that need them."""
 
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +8,7 @@ import typer
 from rich.console import Console
 
 from config.errors import SpinelabelError
+from service.unexpected import unexpected
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Settings file; without it the embedded defaults hold.")
@@ -33,6 +33,7 @@ def load_commands() -> typer.Typer:
         demo,
         images,
         inspect,
+        outbox,
         reports,
         serve,
         setup,
@@ -50,9 +51,8 @@ def main() -> None:
         _say(str(error))
         sys.exit(1)
     except Exception as error:  # noqa: BLE001  # a traceback could show a patient's values
-        place = traceback.extract_tb(error.__traceback__)[-1]
         _say(
-            f"It failed unexpectedly ({type(error).__name__} at {Path(place.filename).name}:{place.lineno}). "
+            f"It failed unexpectedly ({unexpected(error)}). "
             "Report this line to the makers; nothing of a patient is in it."
         )
         sys.exit(1)

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from config.conditions import load_conditions
 from config.errors import SpinelabelError
-from config.settings import Settings, load_settings
+from config.settings import load_settings
 from config.settings_file import write_settings_file
-from service.checks import check_installation, check_stored_objects
+from service.checks import check_installation
 from service.cli import AsJson, ConfigFile, app, console
+from service.deep_checks import check_deeply
 from service.health import Check
 
 
@@ -39,36 +40,25 @@ def check(
 
     Example: spinelabel check --config site.yaml --deep
     """
-    settings = load_settings(config)
-    found = [Check("settings", is_well=True, reason=str(config or "embedded defaults")), *check_installation(settings)]
-    if deep:
-        found += [check_stored_objects(settings), *_check_models(settings)]
+    found = list(_look(config, deep=deep))
     if as_json:
         typer.echo(json.dumps([{"name": one.name, "ok": one.is_well, "reason": one.reason} for one in found]))
     else:
         table = Table("What", "", "Found, or what to do")
         for one in found:
-            table.add_row(one.name, "ok" if one.is_well else "[red]not ok[/red]", one.reason)
+            table.add_row(one.name, "ok" if one.is_well else "[red]not ok[/red]", escape(one.reason))
         console.print(table)
     if not all(one.is_well for one in found):
         raise typer.Exit(1)
 
 
-def _check_models(settings: Settings) -> Iterator[Check]:
-    """Load each model, which checks its files against their cards, and ask the language model about one report."""
-    from pipeline.images.reading import load_image_reader
-    from pipeline.reports.labelling import Report, label_reports, load_labeller
-    from service.installation import SOFTWARE
-
+def _look(config: Path | None, *, deep: bool) -> Iterator[Check]:
     try:
-        labeller = load_labeller(settings.reports.model, settings.reports.prompt, settings.data, SOFTWARE)
-        (condition, *_) = load_conditions(settings.conditions)
-        label_reports(labeller, [Report("check", "Normal alignment. No stenosis.")], (condition,))
-        yield Check("language model answers", is_well=True, reason=labeller.engine.name)
+        settings = load_settings(config)
     except SpinelabelError as error:
-        yield Check("language model answers", is_well=False, reason=str(error))
-    try:
-        load_image_reader(settings.images.classifiers, SOFTWARE)
-        yield Check("image models load", is_well=True, reason="they are what their cards say")
-    except SpinelabelError as error:
-        yield Check("image models load", is_well=False, reason=str(error))
+        yield Check("settings", is_well=False, reason=str(error))
+        return
+    yield Check("settings", is_well=True, reason=str(config or "no file; the embedded defaults hold"))
+    yield from check_installation(settings)
+    if deep:
+        yield from check_deeply(settings)

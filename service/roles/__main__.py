@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-import traceback
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -18,7 +17,9 @@ from service.heartbeat import Presence
 from service.log import configure_log
 from service.roles import ROLES
 from service.store.database import open_database
+from service.store.faults import named_faults
 from service.store.states import RoleState
+from service.unexpected import unexpected
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
     os.environ["TQDM_DISABLE"] = "1"  # a library's progress bars have no place in a log of JSON lines
     try:
         settings = load_settings(arguments.config)
-        with only_one(settings.data, arguments.role):
+        with named_faults(settings.data), only_one(settings.data, arguments.role):
             _run(arguments.role, settings, log, stop)
             status = 0
     except Exception as error:  # noqa: BLE001  # the edge of the process: a traceback could show a patient's values
@@ -52,8 +53,9 @@ def _run(role: str, settings: Settings, log: FilteringBoundLogger, stop: threadi
     """Run the role and say how it ends."""
     presence = Presence(open_database(settings.data), settings.data, role)
     try:
-        # By name, since only `work` may load torch.
-        importlib.import_module(f"service.roles.{role}").run(settings, log, stop, presence)
+        with named_faults(settings.data):
+            # By name, since only `work` may load torch.
+            importlib.import_module(f"service.roles.{role}").run(settings, log, stop, presence)
     except Exception as error:
         presence.end(RoleState.DOWN, _reason(error))
         raise
@@ -62,10 +64,7 @@ def _run(role: str, settings: Settings, log: FilteringBoundLogger, stop: threadi
 
 def _reason(error: Exception) -> str:
     """Say why a role ended: our own errors are sentences, of others only the class and the place are safe to show."""
-    if isinstance(error, SpinelabelError):
-        return str(error)
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"It ended unexpectedly ({type(error).__name__} at {Path(frame.filename).name}:{frame.lineno})."
+    return str(error) if isinstance(error, SpinelabelError) else f"It ended unexpectedly ({unexpected(error)})."
 
 
 def _stop_with_supervisor(stop: threading.Event) -> None:

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlmodel import Session
 
 from service.store.history import keep_changes
 
 DATABASE = "spinelabel.sqlite"
+WORKFLOWS = "workflows.sqlite"
+"""What `workflows` keeps of pending work, apart from the rows, so that neither waits for the other."""
 BUSY_SECONDS = 30
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -43,6 +46,16 @@ def open_database(data: Path, tell: Tell | None = None) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def look_at_database(path: Path) -> Engine:
+    """Open a database file for a look that leaves no trace, not even the files that SQLite keeps beside it."""
+    # Without a write-ahead log nobody has it open, and it can be read as a plain file.
+    unused = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
+    address = f"file:{quote(str(path))}?mode=ro{unused}"
+    return create_engine(
+        "sqlite://", creator=lambda: sqlite3.connect(address, uri=True), poolclass=NullPool, hide_parameters=True
+    )
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlmodel import select
 
-from service.store.database import reading
-from service.store.objects import ObjectStore
+from service.errors import UnusableStore
+from service.store.database import look_at_database, reading
+from service.store.faults import named_faults
 from service.store.tables import Document, Instance
 
 GROUP_LENGTH_AT = 140
@@ -19,20 +20,30 @@ GROUP_LENGTH_AT = 140
 class Integrity:
     """What a look at everything found: how many objects there are, and which are not there or not as they were."""
 
-    database_is_whole: bool
     objects: int
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
 
 
-def check_integrity(engine: Engine, store: ObjectStore) -> Integrity:
-    """Read every page of the database and every stored object."""
+def check_integrity(engine: Engine, root: Path) -> Integrity:
+    """Read every stored object that a row names; `root` is the folder that they lie in."""
     with reading(engine) as session:
-        whole = session.connection().execute(text("pragma integrity_check(1)")).scalar() == "ok"
         files = sorted({*session.exec(select(Instance.file)), *session.exec(select(Document.file))})
-    missing = tuple(file for file in files if not store.path(file).exists())
-    damaged = tuple(file for file in files if file not in missing and not _is_as_named(store.path(file)))
-    return Integrity(whole, len(files), missing, damaged)
+    missing = tuple(file for file in files if not (root / file).exists())
+    damaged = tuple(file for file in files if file not in missing and not _is_as_named(root / file))
+    return Integrity(len(files), missing, damaged)
+
+
+def check_pages(path: Path) -> None:
+    """Read every page of a database file, leaving no trace.
+
+    Raises:
+        UnusableStore: it is damaged, or cannot be read.
+    """
+    with named_faults(path), look_at_database(path).connect() as connection:
+        found = connection.execute(text("pragma integrity_check(1)")).scalar()
+    if found != "ok":
+        raise UnusableStore(f"{path}: it is damaged. Restore a backup.")
 
 
 def _is_as_named(path: Path) -> bool:

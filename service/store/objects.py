@@ -7,6 +7,8 @@ from pathlib import Path
 from service.errors import DiskNearlyFull
 from service.store.made_once import sync_file, sync_folder
 
+OBJECTS = "objects"
+
 
 class ObjectStore:
     """A folder of files named by the sha256 of their content; no part of a name comes from a sender.
@@ -16,7 +18,7 @@ class ObjectStore:
     """
 
     def __init__(self, data: Path, *, keep_free_bytes: int = 0) -> None:
-        self.root = data / "objects"
+        self.root = data / OBJECTS
         self.incoming = data / "incoming"
         self._keep_free_bytes = keep_free_bytes
         for folder in (self.root, self.incoming):

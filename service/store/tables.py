@@ -283,7 +283,10 @@ class Delivery(SQLModel, table=True):
 
 
 class DestinationRow(SQLModel, table=True):
-    """Whether a destination answers: after so many attempts in vain nothing is sent to it before `next_attempt`."""
+    """Whether a destination takes what is sent: after so many attempts in vain none is made before `next_attempt`.
+
+    `answer` is what the last attempt in vain met with, in the peer's own words where it said something.
+    """
 
     __tablename__ = "destination"
 
@@ -292,6 +295,7 @@ class DestinationRow(SQLModel, table=True):
     unanswered: int = 0
     silent_since: datetime | None = time_column(nullable=True)
     next_attempt: datetime | None = time_column(nullable=True)
+    answer: str = ""
 
 
 class CohortRun(SQLModel, table=True):

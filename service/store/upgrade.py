@@ -1,11 +1,8 @@
 """Making the database, or bringing it to this release's schema; only the start needs this."""
 
-import sqlite3
 import stat
-from contextlib import closing
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -13,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from service.errors import NewerSchema
-from service.store.database import DATABASE, open_database
+from service.store.database import DATABASE, look_at_database, open_database
 from service.store.faults import named_faults
 
 OTHERS = stat.S_IRWXO
@@ -52,15 +49,11 @@ def schema_standing(data: Path) -> Literal["absent", "older", "present", "newer"
     path = data / DATABASE
     if not path.exists():
         return "absent"
-    with named_faults(path), closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-        there = connection.execute("select 1 from sqlite_master where name = 'alembic_version'").fetchone()
-        found = connection.execute("select version_num from alembic_version").fetchone() if there else None
-    if found is None:
-        return "older"
-    scripts = ScriptDirectory.from_config(_alembic())
-    if found[0] == scripts.get_current_head():
+    with named_faults(path), look_at_database(path).connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found == ScriptDirectory.from_config(_alembic()).get_current_head():
         return "present"
-    return "older" if found[0] in _revisions(_alembic()) else "newer"
+    return "older" if found is None or found in _revisions(_alembic()) else "newer"
 
 
 def _alembic() -> Config:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
-from service.completion import NotYet, document_due
+from service.completion import Due, NotYet, document_due, reading_due
+from service.destinations import Outlook, outlook, silent_destinations
 from service.progress import studies_progress
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Instance, Patient, Series, Study, row_id
@@ -68,13 +69,22 @@ def study_standings(
     """Give where each study is, by its number."""
     progress = studies_progress(session, studies)
     newest = _newest_deliveries(session, [row_id(study) for study in studies])
+    outlooks = delivery_outlooks(session, settings, [each for deliveries in newest.values() for each in deliveries])
+    quiet = timedelta(seconds=settings.dicom.study_quiet_seconds)
     standings = {}
     for study in studies:
         number = row_id(study)
-        decision = document_due(progress[number], settings.pairing, now)
-        waits = decision if isinstance(decision, NotYet) else None
-        standings[number] = _with_images(study, _standing(study, waits, newest.get(number, [])))
+        waits = _Waits(document_due(progress[number], settings.pairing, now), reading_due(progress[number], quiet, now))
+        deliveries = [(each, outlooks[row_id(each)]) for each in newest.get(number, [])]
+        standings[number] = _with_images(study, _standing(study, waits, deliveries))
     return standings
+
+
+def delivery_outlooks(session: Session, settings: Settings, deliveries: Sequence[Delivery]) -> dict[int, Outlook]:
+    """Give what is to be said of each delivery, by its number."""
+    silent = silent_destinations(session)
+    peers = {peer.name for peer in settings.peers}
+    return {row_id(delivery): outlook(delivery, silent, peers) for delivery in deliveries}
 
 
 def _newest_deliveries(session: Session, numbers: Sequence[int]) -> dict[int, list[Delivery]]:
@@ -89,20 +99,30 @@ def _newest_deliveries(session: Session, numbers: Sequence[int]) -> dict[int, li
     return by_study
 
 
-def _standing(study: Study, waits: NotYet | None, deliveries: Sequence[Delivery]) -> Standing:
+@dataclass(frozen=True)
+class _Waits:
+    """Whether the structured report can be written, and the images be read."""
+
+    document: Due | NotYet
+    images: Due | NotYet
+
+
+def _standing(study: Study, waits: _Waits, deliveries: Sequence[tuple[Delivery, Outlook]]) -> Standing:
     if study.review_reason:
         return Standing("person", study.review_reason)
     if study.document == WorkState.FAILED or study.images == WorkState.FAILED:
         reason = study.document_reason if study.document == WorkState.FAILED else study.images_reason
         return Standing("person", reason)
     if study.document == WorkState.WAITING:
-        if waits is not None:
-            return Standing("waits", f"It {waits.reason}.", waits.until)
+        if isinstance(waits.document, NotYet):
+            return Standing("waits", f"It {waits.document.reason}.", waits.document.until)
         return Standing("works", "Its structured report is about to be written.")
     if study.document == WorkState.QUEUED:
         return Standing("works", "Its structured report is being written.")
+    if study.images == WorkState.WAITING and isinstance(waits.images, NotYet):
+        return Standing("waits", f"It {waits.images.reason}.", waits.images.until)
     if study.images in {WorkState.WAITING, WorkState.QUEUED}:
-        return Standing("waits", "It waits for its images to be complete and read.")
+        return Standing("waits", "It waits for its images to be read.")
     if study.document_reason:
         return Standing("person" if "by hand" in study.document_reason else "quiet", study.document_reason)
     return _delivery_standing(deliveries)
@@ -115,11 +135,11 @@ def _with_images(study: Study, standing: Standing) -> Standing:
     return replace(standing, sentence=f"{standing.sentence} Images: {study.images_reason}.".replace("..", "."))
 
 
-def _delivery_standing(deliveries: Sequence[Delivery]) -> Standing:
+def _delivery_standing(deliveries: Sequence[tuple[Delivery, Outlook]]) -> Standing:
     if not deliveries:
         return Standing("quiet", "It has no structured report.")
-    said = "; ".join(f"{each.destination}: {each.state}. {each.answer}".strip() for each in deliveries)
-    states = {delivery.state for delivery in deliveries}
+    said = "; ".join(f"{each.destination}: {each.state}. {view.sentence}".strip() for each, view in deliveries)
+    states = {delivery.state for delivery, _ in deliveries}
     if DeliveryState.REFUSED in states:
         return Standing("person", said)
     if states <= {DeliveryState.DELIVERED, DeliveryState.CANCELLED, DeliveryState.REPLACED}:

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import exists, func, or_
 from sqlmodel import Session, col, select
 
+from service.destinations import silence, silent_destinations
 from service.store.states import UNDELIVERED, MessageState, ObjectState, PairingState, RunState, WorkState
 from service.store.tables import CohortRun, Delivery, DestinationRow, Document, Instance, Message, Report, Study
 
@@ -31,14 +32,10 @@ def list_open_items(session: Session, most: int = NEWEST) -> list[OpenItem]:
 
 
 def _destinations(session: Session, most: int) -> Iterator[OpenItem]:
-    silent = select(DestinationRow).where(DestinationRow.unanswered > 0).limit(most)
-    for row in session.exec(silent):
-        waiting = select(Delivery).where(Delivery.destination == row.name, col(Delivery.state).in_(UNDELIVERED))
-        newest = session.exec(waiting.where(Delivery.attempts > 0).order_by(col(Delivery.next_attempt).desc())).first()
-        said = newest.answer if newest else ""
+    for row in [*silent_destinations(session).values()][:most]:
         since = row.silent_since or row.next_attempt
         if since is not None:
-            yield OpenItem(f"destination {row.name}", since, f"It does not answer; all that is for it waits. {said}")
+            yield OpenItem(f"destination {row.name}", since, f"{silence(row)} All that is for it waits.")
 
 
 def _studies(session: Session, most: int) -> Iterator[OpenItem]:

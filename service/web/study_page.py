@@ -7,9 +7,10 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
+from service.destinations import Outlook
 from service.store.findings import current_findings
 from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, Series, Study, row_id
-from service.web.lines import Standing, study_standings
+from service.web.lines import Standing, delivery_outlooks, study_standings
 from service.web.timeline import Event, study_timeline
 
 
@@ -28,7 +29,7 @@ class DocumentLine:
     """A structured report with where it went."""
 
     document: Document
-    deliveries: list[Delivery]
+    deliveries: list[tuple[Delivery, Outlook]]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         series=_series(session, study),
         events=study_timeline(session, number),
         findings=current_findings(session, number),
-        documents=_documents(session, number),
+        documents=_documents(session, settings, number),
     )
 
 
@@ -76,11 +77,13 @@ def _series(session: Session, study: Study) -> list[SeriesLine]:
     ]
 
 
-def _documents(session: Session, study_id: int) -> list[DocumentLine]:
+def _documents(session: Session, settings: Settings, study_id: int) -> list[DocumentLine]:
     lines: dict[int, DocumentLine] = {}
     found = select(Document, Delivery).outerjoin(Delivery).where(Document.study_id == study_id)
-    for document, delivery in session.exec(found.order_by(col(Document.id).desc(), col(Delivery.id))):
+    rows = session.exec(found.order_by(col(Document.id).desc(), col(Delivery.id))).all()
+    outlooks = delivery_outlooks(session, settings, [delivery for _, delivery in rows if delivery is not None])
+    for document, delivery in rows:
         line = lines.setdefault(row_id(document), DocumentLine(document, []))
         if delivery is not None:
-            line.deliveries.append(delivery)
+            line.deliveries.append((delivery, outlooks[row_id(delivery)]))
     return list(lines.values())

@@ -17,7 +17,7 @@ from selenium_axe_python import Axe  # type: ignore[attr-defined]
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from config.settings import ExportSettings, Settings
+from config.settings import ExportSettings, Peer, Settings
 from service.store.database import open_database, reading, writing
 from service.store.tables import Message, Study
 from service.store.upgrade import upgrade_database
@@ -48,9 +48,10 @@ def site(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     folder, port = tmp_path_factory.mktemp("cohorts"), free_port()
     (folder / "nightly.yaml").write_text('name: nightly\ndescription: Every finding\nschedule: "0 2 * * *"')
     (folder / "broken.yaml").write_text("name: [")
-    app = make_pages(
-        Settings(data=folder, exports=ExportSettings(cohorts=folder)), engine, lambda: NOW + timedelta(hours=1)
+    settings = Settings(
+        data=folder, peers=(Peer(name="pacs", ae_title="PACS"),), exports=ExportSettings(cohorts=folder)
     )
+    app = make_pages(settings, engine, lambda: NOW + timedelta(hours=1))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -96,7 +96,11 @@ def _add_deliveries(session: Any) -> None:
                 answer=answer,
             )
         )  # fmt: skip
-    session.add(DestinationRow(name="pacs", unanswered=3, silent_since=NOW, next_attempt=NOW + timedelta(hours=2)))
+    session.add(
+        DestinationRow(
+            name="pacs", unanswered=3, silent_since=NOW, next_attempt=NOW + timedelta(hours=2), answer="no connection"
+        )
+    )
 
 
 def _add_messages(session: Any) -> None:

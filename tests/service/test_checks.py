@@ -1,27 +1,35 @@
 """`spinelabel check`: what is well, and what to do about the rest."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
-from sqlalchemy import Engine
+from safetensors.numpy import save
+from sqlalchemy import Engine, text
 
-from config.settings import Destination, ExportSettings, Peer, ReportSettings, Settings, load_settings
+from config.settings import Destination, ExportSettings, Peer, ReportSettings, Settings, StorageSettings, load_settings
 from integrations.dicom.stand_in import start_stand_in
-from service.checks import check_installation, check_stored_objects
+from pipeline.reports.models import embedded_model
+from service.checks import check_installation
+from service.deep_checks import check_deeply
+from service.health import Check
 from service.log import configure_log
 from service.receiving import Receiving
 from service.store.columns import utc_now
-from service.store.database import reading, writing
+from service.store.database import DATABASE, WORKFLOWS, reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import MessageState
 from service.store.tables import Instance, Message
+from service.store.upgrade import upgrade_database
+from service.workflows import prepare_workflows
 from tests.odd.dicom.make_cases import write_case
 from tests.peers.dicom import free_port
 from tests.service.test_receiving import sending
@@ -96,8 +104,77 @@ def test_a_model_folder_without_a_file_is_named_with_the_file(site: Site, tmp_pa
 
     said = unwell(site(reports=ReportSettings(model=str(folder))))["language model"]
 
-    assert str(folder) in said
+    assert f"{folder} lacks" in said
     assert missing in said
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        pytest.param("config.json", b"{", "a readable config.json", id="settings cut short"),
+        pytest.param("config.json", b"{}", "a config.json of a language model", id="settings of another kind"),
+        pytest.param("model.safetensors", b"\x10\0\0\0\0\0\0\0{", "a whole model.safetensors", id="weights cut short"),
+    ],
+)
+def test_a_model_file_that_is_not_whole_is_named(
+    site: Site, tmp_path: Path, file: str, content: bytes, said: str
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    whole = {"config.json": b'{"model_type": "llama"}', "tokenizer.json": b"{}", "model.safetensors": save({})}
+    for name, usual in whole.items():
+        (folder / name).write_bytes(usual)
+    settings = site(reports=ReportSettings(model=str(folder)))
+    assert "language model" not in unwell(settings)
+
+    (folder / file).write_bytes(content)
+
+    assert f"{folder} lacks {said}" in unwell(settings)["language model"]
+
+
+def test_a_conditions_file_that_is_not_there_is_named(site: Site, tmp_path: Path) -> None:
+    said = unwell(site(conditions=tmp_path / "none.yaml"))["conditions"]
+
+    assert said == f"{tmp_path / 'none.yaml'}: No such file or directory. Set `conditions` to a readable file."
+
+
+def test_a_file_in_the_place_of_the_data_folder_is_named(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("keep")
+
+    assert "is a file. Name a folder" in unwell(site(data=tmp_path / "mine"))["data folder"]
+
+
+def test_what_another_user_left_in_the_data_folder_is_named(site: Site, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("giving a file away takes root")
+    (tmp_path / "exports").mkdir()
+    os.chown(tmp_path / "exports", 12345, 12345)
+
+    assert f"{tmp_path / 'exports'} belongs to another user" in unwell(site())["data folder"]
+
+
+def test_too_little_free_disk_is_said_with_the_setting_that_asks_for_it(site: Site) -> None:
+    said = unwell(site(storage=StorageSettings(keep_free_gb=1e9)))["disk"]
+
+    assert "fewer than storage.keep_free_gb" in said
+
+
+@pytest.mark.parametrize(
+    ("version", "is_well", "said"),
+    [
+        pytest.param("0001", True, "brought forward at the next start", id="older"),
+        pytest.param("9999", False, "newer release", id="newer"),
+    ],
+)
+def test_a_schema_of_another_release_is_told_by_its_age(
+    site: Site, engine: Engine, version: str, is_well: bool, said: str
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = :version"), {"version": version})
+
+    (found,) = (check for check in check_installation(site()) if check.name == "database")
+
+    assert (found.is_well, said in found.reason) == (is_well, True)
 
 
 def test_a_cohort_file_that_cannot_be_used_is_named(site: Site, tmp_path: Path) -> None:
@@ -117,13 +194,17 @@ def test_a_clock_that_stands_before_what_was_received_is_said(site: Site, engine
     assert "Set it by NTP" in unwell(site())["clock"]
 
 
+def deeply(settings: Settings, name: str) -> Check:
+    return next(check for check in check_deeply(settings) if check.name == name)
+
+
 @pytest.mark.parametrize("fault", ["missing", "damaged"])
 def test_stored_objects_are_read_and_one_that_changed_is_found(
     site: Site, engine: Engine, tmp_path: Path, fault: str
 ) -> None:
     write_case("plain", tmp_path / "odd")
     sending(Receiving(engine, ObjectStore(tmp_path), site()), tmp_path / "odd")
-    assert check_stored_objects(site()).is_well
+    assert deeply(site(), "stored objects").reason == "11 objects are as they were stored"
     with reading(engine) as session:
         path = ObjectStore(tmp_path).path(session.get_one(Instance, 1).file)
     if fault == "missing":
@@ -131,20 +212,105 @@ def test_stored_objects_are_read_and_one_that_changed_is_found(
     else:
         path.write_bytes(path.read_bytes()[:-1] + b"\x01")
 
-    found = check_stored_objects(site())
+    found = deeply(site(), "stored objects")
 
     assert not found.is_well
     assert path.name in found.reason
+
+
+@pytest.mark.parametrize("name", [DATABASE, WORKFLOWS])
+def test_a_database_with_a_damaged_page_is_named(site: Site, tmp_path: Path, name: str) -> None:
+    upgrade_database(tmp_path)
+    prepare_workflows(tmp_path)
+    assert deeply(site(), "databases").is_well
+    with (tmp_path / name).open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * 4096)
+
+    assert f"{tmp_path / name}: it is damaged. Restore a backup." in deeply(site(), "databases").reason
+
+
+def run_check(data: Path, *options: str) -> tuple[dict[str, dict[str, object]], str]:
+    """Run the command in a process of its own; gives what it found, and whether torch was loaded."""
+    config = data.with_name("site.yaml")
+    config.write_text(yaml.safe_dump({"data": str(data)}))
+    program = "import sys\nfrom service.cli import main\ntry:\n main()\nfinally:\n print('torch' in sys.modules)"
+    command = [sys.executable, "-c", program, "check", "--json", "--config", str(config), *options]
+    found, loaded = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    return {one["name"]: one for one in json.loads(found)}, loaded
+
+
+def test_the_models_are_loaded_and_asked_only_when_they_are_looked_at_deeply(tmp_path: Path) -> None:
+    shared = Path(tempfile.gettempdir()) / "spinelabel-tests"
+    embedded_model(shared)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "models").symlink_to(shared / "models")
+
+    _, loaded = run_check(tmp_path / "data")
+    found, loaded_deeply = run_check(tmp_path / "data", "--deep")
+
+    assert (loaded, loaded_deeply) == ("False", "True")
+    assert str(found["language model answers"]["reason"]).startswith("smollm2-135m-instruct@sha256:")
+    assert found["language model answers"]["ok"]
+    assert found["image models load"]["ok"]
+
+
+@pytest.mark.long
+def test_a_deep_look_before_the_first_start_leaves_nothing_behind(tmp_path: Path) -> None:
+    found, _ = run_check(tmp_path / "data", "--deep")
+
+    assert found["language model answers"]["ok"]
+    assert not (tmp_path / "data").exists()
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def test_looking_changes_nothing(site: Site, tmp_path: Path) -> None:
+    upgrade_database(tmp_path)
+    prepare_workflows(tmp_path)
+    settings = site()
+    before = contents(tmp_path)
+
+    assert unwell(settings).keys() == {"destinations"}
+    for name in ("databases", "stored objects"):
+        assert deeply(settings, name).is_well
+
+    assert contents(tmp_path) == before
+
+
+def check(config: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service.cli", "check", "--config", str(config), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_the_command_prints_one_value_and_its_status_says_whether_all_is_well(tmp_path: Path) -> None:
     config = tmp_path / "site.yaml"
     config.write_text(yaml.safe_dump({"data": str(tmp_path / "data"), "web": {"port": 0}}))
 
-    command = [sys.executable, "-m", "service.cli", "check", "--json", "--config", str(config)]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    ran = check(config, "--json")
 
     assert ran.returncode == 1
     found = {one["name"]: one["ok"] for one in json.loads(ran.stdout)}
     assert (found["settings"], found["destinations"]) == (True, False)
     assert not (tmp_path / "data").exists()
+
+
+def test_settings_that_cannot_be_used_are_the_one_thing_that_is_said(tmp_path: Path) -> None:
+    config = tmp_path / "site.yaml"
+    config.write_text("dicm: {}")
+
+    ran = check(config, "--json")
+
+    assert ran.returncode == 1
+    (found,) = json.loads(ran.stdout)
+    assert (found["name"], found["ok"]) == ("settings", False)
+    assert "dicm is no known key; the nearest is `dicom`" in found["reason"]
+
+
+def test_a_reason_is_shown_as_it_is(tmp_path: Path) -> None:
+    config = tmp_path / "[red]site.yaml"
+    config.write_text("dicm: {}")
+
+    assert "[red]site.yaml" in "".join(check(config).stdout.replace("│", " ").split())

@@ -4,12 +4,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
+from integrations.dicom.sender import Unreachable
 from pipeline.training.drawn_studies import drawn_study
+from service.destinations import note_answer
 from service.store.columns import utc_now
 from service.store.database import open_database, reading, writing
 from service.store.states import DeliveryState, WorkState
@@ -39,9 +42,13 @@ def spinelabel(*arguments: str | Path, folder: Path) -> subprocess.CompletedProc
         "inspect study",
         "pair",
         "study accept",
+        "study complete",
         "retry",
         "outbox list",
         "outbox retry",
+        "outbox cancel",
+        "init",
+        "check",
         "cohort list",
         "cohort export",
         "train detector",
@@ -139,17 +146,25 @@ def test_a_person_pairs_a_report_with_a_study(tmp_path: Path) -> None:
         assert session.get_one(Study, 1).document == WorkState.WAITING
 
 
-def test_a_refused_document_is_sent_again_when_a_person_says_so(tmp_path: Path) -> None:
-    engine = data_of(tmp_path)
+def add_delivery(engine: Engine, **values: Any) -> None:
     add_study(engine)
     with writing(engine) as session:
         session.add(
             Document(study_id=1, accepts="trial", inputs="0", sop_instance_uid="1", file="f", sha256="0", created=NOW)
         )
         session.flush()
-        session.add(
-            Delivery(document_id=1, destination="pacs", state=DeliveryState.REFUSED, next_attempt=NOW, answer="no room")
-        )
+        session.add(Delivery(document_id=1, destination="pacs", next_attempt=NOW, **values))
+
+
+def with_pacs(folder: Path) -> tuple[str, ...]:
+    """Name the PACS in a settings file, and give the option to use it."""
+    (folder / "site.yaml").write_text("peers: [{name: pacs, ae_title: PACS}]")
+    return ("--config", "site.yaml")
+
+
+def test_a_refused_document_is_sent_again_when_a_person_says_so(tmp_path: Path) -> None:
+    engine = data_of(tmp_path)
+    add_delivery(engine, state=DeliveryState.REFUSED, answer="no room")
 
     listed = spinelabel("outbox", "list", folder=tmp_path)
     done = spinelabel("outbox", "retry", folder=tmp_path)
@@ -158,6 +173,84 @@ def test_a_refused_document_is_sent_again_when_a_person_says_so(tmp_path: Path) 
     assert "1 deliveries" in done.stdout
     with reading(engine) as session:
         assert session.get_one(Delivery, 1).state == DeliveryState.WAITING
+
+
+def test_what_a_peer_said_is_listed_as_it_said_it(tmp_path: Path) -> None:
+    add_delivery(data_of(tmp_path), state=DeliveryState.REFUSED, attempts=1, answer="A900H [/odd] [red]text[/red]")
+
+    listed = spinelabel("outbox", "list", folder=tmp_path)
+
+    assert listed.returncode == 0, listed.stderr
+    assert "[/odd] [red]text[/red]" in " ".join(listed.stdout.replace("│", " ").split())
+
+
+def test_the_outbox_lists_what_is_open_and_on_request_all_of_it_as_one_json_value(tmp_path: Path) -> None:
+    engine = data_of(tmp_path)
+    add_delivery(engine, state=DeliveryState.DELIVERED, attempts=2, answer="B000H Coercion of data elements")
+
+    opened = spinelabel("outbox", "list", "--json", folder=tmp_path)
+    everything = spinelabel("outbox", "list", "--json", "--all", folder=tmp_path)
+
+    assert json.loads(opened.stdout) == []
+    assert json.loads(everything.stdout) == [
+        {
+            "number": 1,
+            "accession": "CANARYACC1",
+            "destination": "pacs",
+            "state": "delivered",
+            "attempts": 2,
+            "next_attempt": None,
+            "answer": "B000H Coercion of data elements",
+        }
+    ]
+
+
+def test_a_document_for_a_destination_that_is_away_is_listed_with_the_time_of_the_next_attempt(tmp_path: Path) -> None:
+    engine = data_of(tmp_path)
+    add_delivery(engine)
+    with writing(engine) as session:
+        note_answer(session, "pacs", Unreachable("A700H Out of resources"), NOW)
+
+    listed = spinelabel("outbox", "list", "--json", *with_pacs(tmp_path), folder=tmp_path)
+
+    (row,) = json.loads(listed.stdout)
+    assert (row["attempts"], row["next_attempt"]) == (0, "2026-03-02T12:00:05Z")
+    assert "pacs has taken nothing since 2026-03-02 12:00:00 UTC: A700H Out of resources." in row["answer"]
+
+
+def test_a_document_is_sent_no_more_when_a_person_cancels_it(tmp_path: Path) -> None:
+    engine = data_of(tmp_path)
+    add_delivery(engine)
+
+    done = spinelabel("outbox", "cancel", "1", folder=tmp_path)
+    again = spinelabel("outbox", "cancel", "1", folder=tmp_path)
+
+    assert (done.returncode, again.returncode) == (0, 1)
+    assert "spinelabel outbox list" in again.stderr
+    with reading(engine) as session:
+        assert session.get_one(Delivery, 1).state == DeliveryState.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("review", "said"),
+    [
+        pytest.param("", "read and written up with what there is", id="one that waits"),
+        pytest.param("Two patient IDs. Decide.", "Two patient IDs. Decide.", id="one that a person has to decide on"),
+    ],
+)
+def test_a_person_calls_a_study_complete_and_is_told_what_still_stands_in_its_way(
+    tmp_path: Path, review: str, said: str
+) -> None:
+    engine = data_of(tmp_path)
+    add_study(engine)
+    with writing(engine) as session:
+        session.get_one(Study, 1).review_reason = review
+
+    done = spinelabel("study", "complete", "CANARYACC1", folder=tmp_path)
+
+    assert said in done.stdout
+    with reading(engine) as session:
+        assert session.get_one(Study, 1).complete_since is not None
 
 
 def data_of(folder: Path) -> Engine:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from config.settings import PairingSettings
-from service.completion import Due, NotYet, StudyProgress, document_due
+from service.completion import Due, NotYet, StudyProgress, document_due, reading_due
 from service.store.states import WorkState
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -70,18 +70,50 @@ def test_a_study_under_review_waits_for_a_person_alone() -> None:
 @pytest.mark.parametrize(
     ("progress", "due"),
     [
-        pytest.param(StudyProgress(W.DONE, JUST_NOW, [], "", is_complete=True), True, id="without a report"),
-        pytest.param(StudyProgress(W.WAITING, None, [(W.DONE, JUST_NOW)], "", is_complete=True), True, id="no images"),
+        pytest.param(StudyProgress(W.DONE, JUST_NOW, [], "", complete_since=NOW), True, id="without a report"),
         pytest.param(
-            StudyProgress(W.QUEUED, JUST_NOW, [(W.DONE, JUST_NOW)], "", is_complete=True), False, id="being read"
+            StudyProgress(W.WAITING, None, [(W.DONE, JUST_NOW)], "", complete_since=NOW), True, id="no images"
         ),
         pytest.param(
-            StudyProgress(W.DONE, JUST_NOW, [(W.QUEUED, JUST_NOW)], "", is_complete=True), False, id="being labelled"
+            StudyProgress(W.QUEUED, JUST_NOW, [(W.DONE, JUST_NOW)], "", complete_since=NOW), False, id="being read"
         ),
         pytest.param(
-            StudyProgress(W.DONE, JUST_NOW, [], "two patient IDs", is_complete=True), False, id="a person has to decide"
+            StudyProgress(W.DONE, JUST_NOW, [(W.QUEUED, JUST_NOW)], "", complete_since=NOW), False, id="being labelled"
+        ),
+        pytest.param(
+            StudyProgress(W.DONE, JUST_NOW, [], "two patient IDs", complete_since=NOW),
+            False,
+            id="a person has to decide",
         ),
     ],
 )
 def test_a_study_that_a_person_called_complete_waits_for_work_only(progress: StudyProgress, due: bool) -> None:
     assert isinstance(document_due(progress, RULES, NOW), Due) is due
+
+
+QUIET = timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("last_image", "complete_since", "until"),
+    [
+        pytest.param(NOW - QUIET, None, None, id="nothing came for the quiet time"),
+        pytest.param(NOW - timedelta(seconds=59), None, NOW + timedelta(seconds=1), id="the quiet time is not over"),
+        pytest.param(NOW, None, NOW + QUIET, id="a late image begins it anew"),
+        pytest.param(NOW, NOW, None, id="a person said so"),
+        pytest.param(NOW, NOW - timedelta(seconds=1), NOW + QUIET, id="an image came after a person said so"),
+        pytest.param(NOW - QUIET, NOW - 2 * QUIET, None, id="one came after it, and the quiet time is over"),
+    ],
+)
+def test_images_are_complete_when(
+    last_image: datetime, complete_since: datetime | None, until: datetime | None
+) -> None:
+    study = StudyProgress(W.WAITING, last_image, [], "", complete_since=complete_since)
+
+    decision = reading_due(study, QUIET, NOW)
+
+    assert (decision.until if isinstance(decision, NotYet) else None) == until
+
+
+def test_a_study_without_images_waits_for_them_without_an_end() -> None:
+    assert reading_due(StudyProgress(W.WAITING, None, [], ""), QUIET, NOW) == NotYet("waits for its images", None)

@@ -205,8 +205,13 @@ def test_a_withdrawal_that_leaves_only_the_images_is_written_though_they_were_wr
     assert {one.source for one in last} == {Source.IMAGE}
 
 
-def test_a_replaced_report_is_not_sent_any_more(engine: Engine, tmp_path: Path, study: tuple[int, int]) -> None:
+@pytest.mark.parametrize("before", [DeliveryState.WAITING, DeliveryState.REFUSED, DeliveryState.CANCELLED])
+def test_a_replaced_report_is_not_sent_any_more(
+    engine: Engine, tmp_path: Path, study: tuple[int, int], before: DeliveryState
+) -> None:
     write_documents(writer(engine, tmp_path, "trial"), study[0], NOW)
+    with writing(engine) as session:
+        session.exec(select(Delivery)).one().state = before
     with writing(engine) as session:
         changed = replace(finding(), probability=0.9)
         record_findings(session, Subject(report_id=study[1]), [changed], work="label again", now=LATER)

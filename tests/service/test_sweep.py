@@ -1,12 +1,14 @@
 """What the sweep asks for, and that it never asks twice for what is done."""
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from config.settings import Settings
+from config.settings import Peer, Settings
+from service.completion import Due, StudyProgress, reading_due
 from service.second_tries import complete_study
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
@@ -17,7 +19,7 @@ from service.workflows import Work
 from tests.service.rows import NOW, add_study
 
 QUIET = timedelta(seconds=60)
-SETTINGS = Settings()
+SETTINGS = Settings(peers=(Peer(name="pacs", ae_title="PACS"),))
 
 
 class Asked:
@@ -178,20 +180,20 @@ def test_a_study_that_waits_is_thought_of_again_when_its_wait_is_over_or_its_res
     assert swept(engine, NOW + timedelta(hours=72)).kinds() == [Work.WRITE]
 
 
-@pytest.mark.parametrize(
-    ("complete", "kinds"),
-    [
-        pytest.param(NOW, [Work.READ], id="for what came before"),
-        pytest.param(NOW - timedelta(seconds=1), [], id="a later image waits its quiet time"),
-    ],
-)
-def test_a_study_that_a_person_called_complete_is_read_at_once(
-    engine: Engine, complete: datetime, kinds: list[Work]
+@pytest.mark.parametrize("age", [0, 30, 59, 60, 61, 120])
+@pytest.mark.parametrize("complete", [None, 0, 30, 60, 90])
+def test_a_study_is_read_exactly_when_the_rules_say_that_its_images_are_complete(
+    engine: Engine, age: int, complete: int | None
 ) -> None:
     add_study(engine)
-    change(engine, images=WorkState.WAITING, complete_since=complete)
+    last_image = NOW - timedelta(seconds=age)
+    complete_since = None if complete is None else NOW - timedelta(seconds=complete)
+    change(engine, images=WorkState.WAITING, last_image=last_image, complete_since=complete_since)
+    progress = StudyProgress(WorkState.WAITING, last_image, [], "", complete_since=complete_since)
 
-    assert swept(engine, NOW).kinds() == kinds
+    asked = swept(engine, NOW).kinds()
+
+    assert asked == ([Work.READ] if isinstance(reading_due(progress, QUIET, NOW), Due) else [])
 
 
 def test_calling_a_study_complete_asks_for_its_structured_report(engine: Engine) -> None:
@@ -205,3 +207,23 @@ def test_calling_a_study_complete_asks_for_its_structured_report(engine: Engine)
         assert complete_study(session, "CANARYACC1", NOW) == ""
 
     assert swept(engine, NOW).kinds() == [Work.WRITE]
+
+
+def test_without_its_conditions_file_what_needs_none_goes_on_and_the_rest_waits_for_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    add_study(engine)
+    change(engine, images=WorkState.WAITING)
+    with writing(engine) as session:
+        session.add(
+            Document(study_id=1, accepts="trial", inputs="0", sop_instance_uid="1.2", file="f", sha256="0", created=NOW)
+        )
+        session.flush()
+        session.add(Delivery(document_id=1, destination="pacs", next_attempt=NOW))
+    without = SETTINGS.model_copy(update={"conditions": tmp_path / "none.yaml"})
+    asked = Asked()
+
+    sweep(engine, asked.enqueue, without, NOW + QUIET)
+
+    assert asked.kinds() == [Work.DELIVER]
+    assert swept(engine, NOW + QUIET).kinds() == [Work.READ]

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 from sqlmodel import select
 
-from config.settings import ExportSettings, Hl7Settings, Settings
+from config.settings import ExportSettings, Hl7Settings, Peer, Settings
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, WorkState
 from service.store.tables import (
@@ -38,7 +38,9 @@ PAGES = ("/", "/studies", "/unpaired", "/waiting", "/exports")
 
 @pytest.fixture
 def page(engine: Engine, tmp_path: Path) -> TestClient:
-    return browse(Settings(data=tmp_path, hl7=Hl7Settings(time_zone="Europe/Berlin")), engine, lambda: LATER)
+    peers = (Peer(name="pacs", ae_title="PACS"),)
+    settings = Settings(data=tmp_path, peers=peers, hl7=Hl7Settings(time_zone="Europe/Berlin"))
+    return browse(settings, engine, lambda: LATER)
 
 
 def text(page: TestClient, address: str) -> str:

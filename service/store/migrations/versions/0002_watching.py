@@ -68,6 +68,7 @@ def _create_tables() -> None:
         sa.Column("unanswered", sa.Integer(), nullable=False),
         sa.Column("silent_since", TIME, nullable=True),
         sa.Column("next_attempt", TIME, nullable=True),
+        sa.Column("answer", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_destination"),
         sa.UniqueConstraint("name", name="uq_destination_name"),
     )

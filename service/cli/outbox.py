@@ -1,0 +1,90 @@
+"""`spinelabel outbox`: structured reports on their way to a destination."""
+
+import json
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from sqlmodel import col, select
+
+from config.settings import load_settings
+from service.cli import AsJson, ConfigFile, app, console
+from service.cli.decisions import database_of
+from service.destinations import Outlook, outlook, silent_destinations
+from service.outbox import cancel, send_again
+from service.store.columns import utc_now
+from service.store.database import reading, writing
+from service.store.states import UNDELIVERED
+from service.store.tables import Delivery, Document, Study
+
+outbox = typer.Typer(help="Structured reports on their way to a destination.", no_args_is_help=True)
+app.add_typer(outbox, name="outbox")
+
+
+@outbox.command("list")
+def list_outbox(
+    config: ConfigFile = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also what was delivered, replaced or cancelled.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the deliveries that have not been made, with what the destination said.
+
+    Example: spinelabel outbox list --config site.yaml
+    """
+    peers = {peer.name for peer in load_settings(config).peers}
+    found = select(Delivery, Study).join(Document, col(Document.id) == Delivery.document_id).join(Study)
+    if not everything:
+        found = found.where(col(Delivery.state).in_(UNDELIVERED))
+    with reading(database_of(config)) as session:
+        silent = silent_destinations(session)
+        rows = [
+            _line(delivery, study, outlook(delivery, silent, peers))
+            for delivery, study in session.exec(found.order_by(col(Delivery.id)))
+        ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("Number", "Accession", "Destination", "State", "Attempts", "Next (UTC)", "Answer")
+    for row in rows:
+        table.add_row(*(escape(str(value if value is not None else "")) for value in row.values()))
+    console.print(table if rows else "Everything has been delivered.")
+
+
+def _line(delivery: Delivery, study: Study, view: Outlook) -> dict[str, object]:
+    return {
+        "number": delivery.id,
+        "accession": study.accession,
+        "destination": delivery.destination,
+        "state": str(delivery.state),
+        "attempts": delivery.attempts,
+        "next_attempt": f"{view.until:%Y-%m-%dT%H:%M:%SZ}" if view.until else None,
+        "answer": view.sentence,
+    }
+
+
+@outbox.command("retry")
+def retry_delivery(
+    delivery: Annotated[int | None, typer.Argument(help="Number of the delivery; else all refused ones.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Send again what a destination refused, or one delivery that waits or was cancelled.
+
+    Example: spinelabel outbox retry 7 --config site.yaml
+    """
+    with writing(database_of(config)) as session:
+        again = send_again(session, delivery, utc_now())
+    console.print(f"{again} deliveries are tried again.")
+
+
+@outbox.command("cancel")
+def cancel_delivery(
+    delivery: Annotated[int, typer.Argument(help="Number of the delivery.")], config: ConfigFile = None
+) -> None:
+    """Send a structured report no more to a destination.
+
+    Example: spinelabel outbox cancel 7 --config site.yaml
+    """
+    with writing(database_of(config)) as session:
+        cancel(session, delivery)
+    console.print(f"Delivery {delivery} is cancelled; `spinelabel outbox retry {delivery}` revives it.")
