@@ -40,7 +40,7 @@ from tests.waiting import wait_until
 GOAL = 1.25
 BACKLOG = 400
 NAMED = drawn_study(4).datasets[0]
-"""An image whose patient the reports name; each has an accession number of its own."""
+"""The image that is sent and that the reports name, each time as another patient's."""
 
 
 def measure_senders(daemon: Daemon, folder: Path, seconds: float) -> dict[str, list[float]]:
@@ -69,12 +69,13 @@ def _images(folder: Path) -> Iterator[Path]:
     image = NAMED
     while True:
         image.StudyInstanceUID, image.SeriesInstanceUID, uid = generate_uid(), generate_uid(), generate_uid()
+        image.PatientID = image.AccessionNumber = uid[-16:]  # so that pairing has nothing to look through
         image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = uid
         yield from write_images([image], folder)
 
 
 def _message(text: str) -> bytes:
-    NAMED.AccessionNumber = generate_uid()[-16:]
+    NAMED.AccessionNumber = NAMED.PatientID = generate_uid()[-16:]
     return compose_oru(outgoing(NAMED, text))
 
 
