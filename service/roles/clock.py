@@ -66,7 +66,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     presence.up(0, lambda: time.monotonic() - last_sweep[0] < SWEEP_OVERDUE.total_seconds())
     log.info("started")
     stop.wait()
-    scheduler.shutdown()
+    scheduler.shutdown(wait=False)  # an export may take hours; what is cut short is done by the next start
 
 
 def scheduled(jobs: Iterable[tuple[Callable[[], None], timedelta]], log: FilteringBoundLogger) -> BackgroundScheduler:

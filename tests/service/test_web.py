@@ -1,75 +1,34 @@
 """The pages: what they say, what they find, and what they never show."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlmodel import select
 
-from config.settings import ExportSettings, Hl7Settings, Peer, Settings
-from service.store.database import reading, writing
+from config.settings import ExportSettings, Hl7Settings, Settings
+from service.store.database import writing
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, WorkState
 from service.store.tables import (
     Delivery,
-    Document,
     Instance,
     Message,
-    OrderNumber,
     Pairing,
     Patient,
     Report,
     RoleRow,
     Series,
     Study,
-    row_id,
 )
-from service.web.lists import PAGE
-from tests.service.browsing import browse
+from tests.service.browsing import browse, change, deliver, link, text
 from tests.service.rows import NOW, add_study
 
 LATER = NOW + timedelta(hours=1)
 PAGES = ("/", "/studies", "/unpaired", "/waiting", "/exports")
-
-
-@pytest.fixture
-def page(engine: Engine, tmp_path: Path) -> TestClient:
-    peers = (Peer(name="pacs", ae_title="PACS"),)
-    settings = Settings(data=tmp_path, peers=peers, hl7=Hl7Settings(time_zone="Europe/Berlin"))
-    return browse(settings, engine, lambda: LATER)
-
-
-def text(page: TestClient, address: str) -> str:
-    """Give what a page says, without its markup."""
-    answer = page.get(address)
-    assert answer.status_code == 200
-    return " ".join(re.sub(r"<[^>]*>", " ", answer.text).split())
-
-
-def link(engine: Engine, table: type[Study | Message], number: int = 1) -> str:
-    with reading(engine) as session:
-        return session.exec(select(table.link).where(table.id == number)).one()
-
-
-def change(engine: Engine, number: int = 1, **values: object) -> None:
-    with writing(engine) as session:
-        study = session.get_one(Study, number)
-        for name, value in values.items():
-            setattr(study, name, value)
-
-
-def deliver(engine: Engine, study: int = 1, **values: Any) -> None:
-    """Write a structured report of a study with one delivery."""
-    with writing(engine) as session:
-        made: dict[str, Any] = {"accepts": "trial", "inputs": "0", "file": "f", "sha256": "0", "created": NOW}
-        document = Document(study_id=study, sop_instance_uid=f"2.25.{study}", **made)
-        session.add(document)
-        session.flush()
-        session.add(Delivery(document_id=row_id(document), destination="pacs", next_attempt=NOW, **values))
 
 
 # What a page says.
@@ -281,117 +240,6 @@ def test_exports_show_their_schedule_and_a_file_that_cannot_be_used(engine: Engi
 
     assert "next at 2026-03-03 02:00:00" in said
     assert "broken.yaml is not YAML" in said
-
-
-# Finding.
-
-
-@pytest.mark.parametrize(
-    "wanted", ["CANARYACC1", " CANARYACC1 ", "CANARYID1", "1.2.3.1", "MSG1", "FILLER1"], ids=lambda wanted: wanted
-)
-def test_a_study_is_found_by_each_of_its_numbers(engine: Engine, page: TestClient, wanted: str) -> None:
-    for number in (1, 2):
-        add_study(engine, number)
-        with writing(engine) as session:
-            session.get_one(Message, number).control_id = f"MSG{number}"
-            session.add(OrderNumber(report_id=number, number=f"FILLER{number}"))
-
-    answer = page.post("/search", data={"wanted": wanted})
-
-    assert (answer.status_code, answer.headers["location"]) == (303, f"/studies/{link(engine, Study)}")
-
-
-def test_a_message_whose_report_has_no_study_is_found(engine: Engine, page: TestClient) -> None:
-    with writing(engine) as session:
-        session.add(Message(received=NOW, peer="a", sha256="0", raw=b"x", state=MessageState.REPORT, control_id="M1"))
-        session.flush()
-        session.add(Report(message_id=1, order_key="1", received=NOW, status="final", text="", accession="A1"))
-
-    for wanted in ("M1", "A1"):
-        answer = page.post("/search", data={"wanted": wanted})
-        assert answer.headers["location"] == f"/messages/{link(engine, Message)}"
-
-
-def test_several_hits_are_listed(engine: Engine, page: TestClient) -> None:
-    for number in (1, 2):
-        add_study(engine, number)
-    with writing(engine) as session:
-        session.get_one(Study, 2).accession = "CANARYACC1"
-
-    found = page.post("/search", data={"wanted": "CANARYACC1"}).text
-
-    assert link(engine, Study, 1) in found
-    assert link(engine, Study, 2) in found
-
-
-def test_a_search_without_a_hit_says_what_was_compared(page: TestClient) -> None:
-    assert "Nothing has A404 as its accession" in page.post("/search", data={"wanted": "A404"}).text
-
-
-def test_an_empty_search_asks_for_something(page: TestClient) -> None:
-    assert "Enter an accession number" in page.post("/search", data={"wanted": " "}).text
-
-
-# Lists.
-
-
-def test_the_list_of_studies_goes_on_page_by_page_without_gap_or_repeat(engine: Engine, page: TestClient) -> None:
-    for number in range(1, 2 * PAGE + 2):
-        add_study(engine, number)  # all received at one moment
-    address, seen = "/studies", []
-    while address:
-        content = page.get(address).text
-        seen += re.findall(r"CANARYACC(\d+)<", content)
-        following = re.search(r'href="(/studies\?which=all&amp;after=[^"]+)"', content)
-        address = following[1].replace("&amp;", "&") if following else ""
-
-    assert seen == [str(number) for number in range(2 * PAGE + 1, 0, -1)]
-
-
-@pytest.mark.parametrize(
-    ("which", "accessions"),
-    [("all", "1234"), ("waiting", "2"), ("for a person", "34"), ("delivered", "1")],
-)
-def test_the_list_of_studies_can_be_narrowed(engine: Engine, page: TestClient, which: str, accessions: str) -> None:
-    for number in range(1, 5):
-        add_study(engine, number)
-    deliver(engine, 1, state=DeliveryState.DELIVERED)
-    change(engine, 2, document=WorkState.WAITING)
-    change(engine, 3, images=WorkState.FAILED)
-    deliver(engine, 4, state=DeliveryState.REFUSED)
-
-    content = page.get("/studies", params={"which": which}).text
-
-    assert sorted(re.findall(r"CANARYACC(\d)<", content)) == list(accessions)
-
-
-def test_a_page_of_fifty_takes_as_many_queries_as_a_page_of_one(
-    engine: Engine, page: TestClient, count_statements: Callable[[], int]
-) -> None:
-    add_study(engine)
-    count_statements()
-    page.get("/studies")
-    one = count_statements()
-    for number in range(2, PAGE + 1):
-        add_study(engine, number)
-    count_statements()
-    page.get("/studies")
-
-    assert count_statements() == one
-
-
-@pytest.fixture
-def count_statements(engine: Engine) -> Callable[[], int]:
-    """Give how many statements were run since it was last asked."""
-    ran: list[str] = []
-    event.listen(engine, "before_cursor_execute", lambda *arguments: ran.append(arguments[2]))
-
-    def count() -> int:
-        so_far = len(ran)
-        ran.clear()
-        return so_far
-
-    return count
 
 
 # What is never shown, and who is let in.
