@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from config.settings import Settings
+from config.settings import Peer, Settings
 from service.heartbeat import SILENT_AFTER
 from service.store.columns import utc_now
 from service.store.database import reading, writing
@@ -39,6 +39,9 @@ time.sleep(600)
 """
 
 StartWorker = Callable[[str, float], subprocess.Popen[bytes]]
+
+
+SETTINGS = Settings(peers=(Peer(name="pacs", ae_title="PACS"),))
 
 
 @pytest.fixture
@@ -115,7 +118,7 @@ def test_a_request_that_was_lost_is_made_again_under_another_id(engine: Engine, 
 
     assert tend(engine, pending, NOW).asked_again == 4
 
-    sweep(engine, lambda _kind, _subject, work_id: asked.append(work_id), Settings(), NOW + timedelta(minutes=2))
+    sweep(engine, lambda _kind, _subject, work_id: asked.append(work_id), SETTINGS, NOW + timedelta(minutes=2))
     assert sorted(work_id.split("-")[0] for work_id in asked) == ["deliver", "label", "read"]
     with reading(engine) as session:
         study = session.exec(select(Study)).one()
