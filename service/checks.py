@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -83,9 +84,10 @@ def _data_folder(data: Path) -> str:
     if there != data:
         return f"{data} is made at the first start"
     for path in (data, *sorted(data.iterdir())):
-        if path.stat().st_uid != os.geteuid():
-            raise NotWellError(f"{path} belongs to another user. Run this, and the service, as the owner of {data}.")
-        _check_writable(path)
+        with suppress(FileNotFoundError):  # a running daemon makes and removes files beside its databases
+            if path.stat().st_uid != os.geteuid():
+                raise NotWellError(f"{path} belongs to another user. Run this, and the service, as its owner.")
+            _check_writable(path)
     return f"{data}, with its exports in {data / 'exports'}"
 
 
