@@ -41,12 +41,15 @@ class Tended:
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of work: the column that says that it was asked for, and the one that makes the next id another."""
+    """A kind of work: the column that says that it was asked for, and the one that makes the next id another.
+
+    A delivery has no such count: its next id is another because it is due at another time.
+    """
 
     work: Work
     table: type[Report | Study | Delivery]
     state: str
-    counter: str
+    counter: str | None
     states: type[WorkState | DeliveryState] = WorkState
 
 
@@ -54,7 +57,7 @@ _KINDS = (
     _Kind(Work.LABEL, Report, "labels", "labels_attempt"),
     _Kind(Work.READ, Study, "images", "images_attempt"),
     _Kind(Work.WRITE, Study, "document", "results"),
-    _Kind(Work.DELIVER, Delivery, "state", "attempts", DeliveryState),
+    _Kind(Work.DELIVER, Delivery, "state", None, DeliveryState),
 )
 
 
@@ -63,11 +66,11 @@ def tend(engine: Engine, pending: Pending, now: datetime) -> Tended:
     living = {executor_id(host) for host in living_hosts(engine, "work", now)}
     # Without any, the next one to start takes its own work up by itself, and this round would only repeat it.
     taken_over = pending.take_over(living) if living else 0
-    asked_again = sum(_ask_again(engine, pending, kind) for kind in _KINDS)
+    asked_again = sum(_ask_again(engine, pending, kind, now) for kind in _KINDS)
     return Tended(taken_over, asked_again, pending.forget_ended(now - KEEP_ENDED))
 
 
-def _ask_again(engine: Engine, pending: Pending, kind: _Kind) -> int:
+def _ask_again(engine: Engine, pending: Pending, kind: _Kind, now: datetime) -> int:
     state = getattr(kind.table, kind.state)
     with reading(engine) as session:
         queued = set(session.scalars(select(kind.table.id).where(state == kind.states.QUEUED)))
@@ -79,6 +82,9 @@ def _ask_again(engine: Engine, pending: Pending, kind: _Kind) -> int:
             row = session.get_one(kind.table, subject, with_for_update=True)
             if getattr(row, kind.state) == kind.states.QUEUED:
                 setattr(row, kind.state, kind.states.WAITING)
-                setattr(row, kind.counter, getattr(row, kind.counter) + 1)
+                if isinstance(row, Delivery):
+                    row.next_attempt = now
+                elif kind.counter is not None:
+                    setattr(row, kind.counter, getattr(row, kind.counter) + 1)
                 session.add(row)
     return len(lost)

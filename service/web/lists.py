@@ -45,7 +45,12 @@ def _has_delivery(state: DeliveryState) -> ColumnElement[bool]:
 
 WHICH: dict[str, Callable[[], ColumnElement[bool] | None]] = {
     "all": lambda: None,
-    "waiting": lambda: or_(col(Study.document).in_(PENDING), col(Study.images).in_(PENDING)),
+    "waiting": lambda: or_(
+        col(Study.document).in_(PENDING),
+        col(Study.images).in_(PENDING),
+        _has_delivery(DeliveryState.WAITING),
+        _has_delivery(DeliveryState.QUEUED),
+    ),
     "for a person": lambda: or_(
         col(Study.review_reason) != "",
         col(Study.images) == WorkState.FAILED,

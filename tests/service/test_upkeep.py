@@ -122,8 +122,10 @@ def test_a_request_that_was_lost_is_made_again_under_another_id(engine: Engine, 
     assert sorted(work_id.split("-")[0] for work_id in asked) == ["deliver", "label", "read"]
     with reading(engine) as session:
         study = session.exec(select(Study)).one()
+        delivery = session.get_one(Delivery, 1)
     assert study.document == WorkState.WAITING  # written once what it waits for is there
     assert study.images_attempt == 1
+    assert delivery.attempts == 0  # none was made
 
 
 def test_a_request_that_is_pending_is_not_made_again(engine: Engine, pending: PendingWork) -> None:

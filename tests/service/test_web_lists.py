@@ -81,15 +81,16 @@ def test_the_list_of_studies_goes_on_page_by_page_without_gap_or_repeat(engine: 
 
 @pytest.mark.parametrize(
     ("which", "accessions"),
-    [("all", "1234"), ("waiting", "2"), ("for a person", "34"), ("delivered", "1")],
+    [("all", "12345"), ("waiting", "25"), ("for a person", "34"), ("delivered", "1")],
 )
 def test_the_list_of_studies_can_be_narrowed(engine: Engine, page: TestClient, which: str, accessions: str) -> None:
-    for number in range(1, 5):
+    for number in range(1, 6):
         add_study(engine, number)
     deliver(engine, 1, state=DeliveryState.DELIVERED)
     change(engine, 2, document=WorkState.WAITING)
     change(engine, 3, images=WorkState.FAILED)
     deliver(engine, 4, state=DeliveryState.REFUSED)
+    deliver(engine, 5, state=DeliveryState.WAITING)
 
     content = page.get("/studies", params={"which": which}).text
 
