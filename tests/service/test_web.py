@@ -182,9 +182,31 @@ def test_a_timeline_tells_in_order_what_happened(engine: Engine, page: TestClien
     assert places == sorted(places)
 
 
+def test_the_first_object_of_a_study_is_told_with_its_own_sender(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.add(Series(study_id=1, series_uid="1.2", modality="MR"))
+        session.flush()
+        for sender in ("SCANNER", "ARCHIVE"):
+            session.add(received(series_id=1, state=ObjectState.STORED, calling_ae=sender))
+
+    said = text(page, f"/studies/{link(engine, Study)}")
+
+    assert "The first object came from SCANNER" in said
+
+
 def received(**values: Any) -> Instance:
-    made: dict[str, Any] = {"sop_class_uid": "1", "transfer_syntax_uid": "1", "sha256": "0", "file": "f", "bytes": 1}
-    return Instance(received=NOW, calling_ae="PACS", address="192.0.2.1", **made, **values)
+    made: dict[str, Any] = {
+        "received": NOW,
+        "calling_ae": "PACS",
+        "address": "192.0.2.1",
+        "sop_class_uid": "1",
+        "transfer_syntax_uid": "1",
+        "sha256": "0",
+        "file": "f",
+        "bytes": 1,
+    }
+    return Instance(**(made | values))
 
 
 def test_a_message_says_what_became_of_it_and_never_shows_its_text(engine: Engine, page: TestClient) -> None:
