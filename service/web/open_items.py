@@ -8,7 +8,15 @@ from sqlalchemy import ColumnElement, exists, func, or_
 from sqlmodel import Session, col, select
 
 from service.destinations import silence, silent_destinations
-from service.store.states import UNDELIVERED, MessageState, ObjectState, PairingState, RunState, WorkState
+from service.store.states import (
+    UNDELIVERED,
+    DeliveryState,
+    MessageState,
+    ObjectState,
+    PairingState,
+    RunState,
+    WorkState,
+)
 from service.store.tables import CohortRun, Delivery, DestinationRow, Document, Instance, Message, Report, Study
 
 NEWEST = 50
@@ -98,12 +106,13 @@ def _reports(session: Session, most: int) -> Iterator[OpenItem]:
 
 def _deliveries(session: Session, most: int) -> Iterator[OpenItem]:
     """Give what was refused, and what was tried in vain at a destination that answers others."""
+    refused = col(Delivery.state) == DeliveryState.REFUSED
     away = exists().where(col(DestinationRow.name) == Delivery.destination, col(DestinationRow.unanswered) > 0)
     found = (
         select(Delivery, Study)
         .join(Document, col(Document.id) == Delivery.document_id)
         .join(Study)
-        .where(col(Delivery.state).in_(UNDELIVERED), Delivery.attempts > 0, ~away)
+        .where(col(Delivery.state).in_(UNDELIVERED), Delivery.attempts > 0, or_(refused, ~away))
         .order_by(col(Delivery.id).desc())
         .limit(most)
     )

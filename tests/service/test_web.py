@@ -15,6 +15,7 @@ from service.store.database import writing
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, WorkState
 from service.store.tables import (
     Delivery,
+    DestinationRow,
     Instance,
     Message,
     Pairing,
@@ -242,6 +243,15 @@ def test_what_waits_for_a_person_is_listed_with_a_sentence(engine: Engine, page:
         said = text(page, address)
         for sentence in ("no study UID", "cut in half", "Which?"):
             assert sentence in said
+
+
+def test_what_a_destination_refused_is_listed_while_it_is_away_too(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    deliver(engine, state=DeliveryState.REFUSED, attempts=1, answer="SOP class not taken")
+    with writing(engine) as session:
+        session.add(DestinationRow(name="pacs", unanswered=3, silent_since=NOW, next_attempt=NOW))
+
+    assert "SOP class not taken" in text(page, "/waiting")
 
 
 def test_reports_without_a_study_are_listed_with_the_command_that_pairs_them(engine: Engine, page: TestClient) -> None:
