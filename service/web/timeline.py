@@ -116,6 +116,8 @@ def _changes(session: Session, kinds: Collection[str], subjects: Collection[int]
     found = select(Change).where(col(Change.kind).in_(kinds), col(Change.subject).in_(subjects))
     for change in session.exec(found.order_by(col(Change.id))):
         what, word = _SAID.get((change.kind, change.state), ("", "quiet"))
+        if change.kind == "pairing" and not change.reason:
+            continue  # so it stands until it has been looked for a study
         if what:
             yield Event(change.at, what, change.reason, word)
         elif (change.kind, change.state) == ("document", "done") and change.reason:

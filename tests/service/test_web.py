@@ -159,6 +159,10 @@ def test_a_timeline_tells_in_order_what_happened(engine: Engine, page: TestClien
         session.add(Series(study_id=1, series_uid="1.2", modality="MR", description="T2 SAG"))
         session.flush()
         session.add(received(series_id=1, state=ObjectState.STORED))
+    with writing(engine) as session:
+        session.get_one(Report, 1).pairing = PairingState.UNPAIRED
+        session.flush()
+        session.get_one(Report, 1).pairing = PairingState.PAIRED
     change(engine, images=WorkState.QUEUED)
     change(engine, images=WorkState.DONE, images_reason="levels known")
     deliver(engine)
@@ -179,6 +183,7 @@ def test_a_timeline_tells_in_order_what_happened(engine: Engine, page: TestClien
         "It was delivered to pacs",
     ]
     assert [sentence for sentence in told if sentence not in timeline] == []
+    assert "found no study" not in timeline  # as it stands for a moment, before it is looked for
     places = [timeline.index(sentence) for sentence in told[-3:]]
     assert places == sorted(places)
 
