@@ -11,6 +11,7 @@ from config.settings import Settings
 from service.store.states import DeliveryState, PairingState, WorkState
 from service.store.tables import Delivery, Document, Message, Pairing, Patient, Report, Study, row_id
 from service.web.lines import StudyLine, study_lines
+from service.web.open_items import needs_person
 
 PAGE = 50
 PENDING = (WorkState.WAITING, WorkState.QUEUED)
@@ -51,12 +52,7 @@ WHICH: dict[str, Callable[[], ColumnElement[bool] | None]] = {
         _has_delivery(DeliveryState.WAITING),
         _has_delivery(DeliveryState.QUEUED),
     ),
-    "for a person": lambda: or_(
-        col(Study.review_reason) != "",
-        col(Study.images) == WorkState.FAILED,
-        col(Study.document) == WorkState.FAILED,
-        _has_delivery(DeliveryState.REFUSED),
-    ),
+    "for a person": lambda: or_(needs_person(), _has_delivery(DeliveryState.REFUSED)),
     "delivered": lambda: and_(col(Study.document) == WorkState.DONE, _has_delivery(DeliveryState.DELIVERED)),
 }
 """The filters of the list of studies, by the name that people read."""
@@ -81,13 +77,13 @@ def list_studies(
 
 
 def list_unpaired_reports(session: Session) -> list[UnpairedReport]:
-    """Give the current reports without a study, the oldest first."""
+    """Give the current reports without a study, the oldest first, and one more than a page where there are more."""
     found = (
         select(Report, Message.link)
         .join(Message, col(Message.id) == Report.message_id)
         .where(col(Report.pairing) != PairingState.PAIRED, col(Report.superseded_by).is_(None))
         .order_by(col(Report.received), col(Report.id))
-        .limit(PAGE)
+        .limit(PAGE + 1)
     )
     return [
         UnpairedReport(
@@ -104,13 +100,13 @@ def list_unpaired_reports(session: Session) -> list[UnpairedReport]:
 
 
 def list_unpaired_studies(session: Session, settings: Settings, now: datetime) -> list[StudyLine]:
-    """Give the studies without a report that still wait for one, the oldest first."""
+    """Give the studies that wait for a report, the oldest first, and one more than a page where there are more."""
     paired = exists().where(col(Pairing.study_id) == Study.id)
     found = (
         select(Study, Patient)
         .join(Patient)
         .where(~paired, or_(col(Study.document).in_(PENDING), col(Study.images).in_(PENDING)))
         .order_by(col(Study.first_received), col(Study.id))
-        .limit(PAGE)
+        .limit(PAGE + 1)
     )
     return study_lines(session, settings, session.exec(found).all(), now)

@@ -4,11 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, or_
+from sqlalchemy import ColumnElement, exists, func, or_
 from sqlmodel import Session, col, select
 
 from service.destinations import silence, silent_destinations
-from service.store.states import UNDELIVERED, MessageState, ObjectState, PairingState, RunState, WorkState
+from service.store.states import (
+    UNDELIVERED,
+    DeliveryState,
+    MessageState,
+    ObjectState,
+    PairingState,
+    RunState,
+    WorkState,
+)
 from service.store.tables import CohortRun, Delivery, DestinationRow, Document, Instance, Message, Report, Study
 
 NEWEST = 50
@@ -24,11 +32,31 @@ class OpenItem:
     address: str | None = None
 
 
-def list_open_items(session: Session, most: int = NEWEST) -> list[OpenItem]:
-    """Give what waits for a person, the newest first, and no more than so many of each kind."""
+@dataclass(frozen=True)
+class OpenItems:
+    """What waits for a person, the newest first; `more` says that there is more of some kind."""
+
+    items: list[OpenItem]
+    more: bool
+
+
+def list_open_items(session: Session, most: int = NEWEST) -> OpenItems:
+    """Give what waits for a person, no more than so many of each kind."""
     kinds = (_destinations, _studies, _objects, _messages, _reports, _deliveries, _exports)
-    items = [item for kind in kinds for item in kind(session, most)]
-    return sorted(items, key=lambda item: item.when, reverse=True)
+    found = [list(kind(session, most + 1)) for kind in kinds]
+    items = [item for kind in found for item in kind[:most]]
+    ordered = sorted(items, key=lambda item: item.when, reverse=True)
+    return OpenItems(ordered, any(len(kind) > most for kind in found))
+
+
+def needs_person() -> ColumnElement[bool]:
+    """Give the condition of the studies that go no further, or leave something to do, without a person."""
+    return or_(
+        col(Study.review_reason) != "",
+        col(Study.images) == WorkState.FAILED,
+        col(Study.document) == WorkState.FAILED,
+        col(Study.document_reason).contains("by hand"),
+    )
 
 
 def _destinations(session: Session, most: int) -> Iterator[OpenItem]:
@@ -39,13 +67,7 @@ def _destinations(session: Session, most: int) -> Iterator[OpenItem]:
 
 
 def _studies(session: Session, most: int) -> Iterator[OpenItem]:
-    stopped = or_(
-        col(Study.review_reason) != "",
-        col(Study.images) == WorkState.FAILED,
-        col(Study.document) == WorkState.FAILED,
-        col(Study.document_reason).contains("by hand"),
-    )
-    for row in session.exec(select(Study).where(stopped).order_by(col(Study.id).desc()).limit(most)):
+    for row in session.exec(select(Study).where(needs_person()).order_by(col(Study.id).desc()).limit(most)):
         failed = row.images_reason if row.images == WorkState.FAILED else ""
         reasons = " ".join(filter(None, (row.review_reason, failed, row.document_reason)))
         yield OpenItem(f"study {row.accession or row.study_uid}", row.first_received, reasons, f"/studies/{row.link}")
@@ -84,12 +106,13 @@ def _reports(session: Session, most: int) -> Iterator[OpenItem]:
 
 def _deliveries(session: Session, most: int) -> Iterator[OpenItem]:
     """Give what was refused, and what was tried in vain at a destination that answers others."""
+    refused = col(Delivery.state) == DeliveryState.REFUSED
     away = exists().where(col(DestinationRow.name) == Delivery.destination, col(DestinationRow.unanswered) > 0)
     found = (
         select(Delivery, Study)
         .join(Document, col(Document.id) == Delivery.document_id)
         .join(Study)
-        .where(col(Delivery.state).in_(UNDELIVERED), Delivery.attempts > 0, ~away)
+        .where(col(Delivery.state).in_(UNDELIVERED), Delivery.attempts > 0, or_(refused, ~away))
         .order_by(col(Delivery.id).desc())
         .limit(most)
     )

@@ -41,7 +41,7 @@ def overview(engine: Engine, settings: Settings, now: datetime) -> Overview:
             counts=_counts(session, _midnight(settings, now)),
             queues=queues(session, now),
             last_received=_last_received(session),
-            open_items=list_open_items(session, ITEMS)[:ITEMS],
+            open_items=list_open_items(session, ITEMS).items[:ITEMS],
         )
 
 

@@ -13,9 +13,9 @@ from config.settings import Settings
 from service.store.database import reading
 from service.web.exports_page import list_cohorts
 from service.web.lines import study_lines
-from service.web.lists import WHICH, list_studies, list_unpaired_reports, list_unpaired_studies
+from service.web.lists import PAGE, WHICH, list_studies, list_unpaired_reports, list_unpaired_studies
 from service.web.message_page import message_page
-from service.web.open_items import list_open_items
+from service.web.open_items import NEWEST, list_open_items
 from service.web.overview import overview
 from service.web.search import search
 from service.web.study_page import study_page
@@ -59,13 +59,13 @@ def list_routes(site: Site) -> APIRouter:
         with reading(site.engine) as session:
             reports = list_unpaired_reports(session)
             studies = list_unpaired_studies(session, site.settings, site.now())
-        return site.show(request, "unpaired.html", reports=reports, studies=studies)
+        return site.show(request, "unpaired.html", reports=reports, studies=studies, most=PAGE)
 
     @router.get("/waiting")
     def waiting(request: Request) -> Response:
         with reading(site.engine) as session:
-            items = list_open_items(session)
-        return site.show(request, "waiting.html", items=items)
+            found = list_open_items(session)
+        return site.show(request, "waiting.html", found=found, most=NEWEST)
 
     @router.get("/exports")
     def exports(request: Request) -> Response:

@@ -51,9 +51,10 @@ def search(session: Session, wanted: str) -> Found:
         .order_by(col(Study.first_received).desc())
         .limit(MOST)
     )
+    current = or_(col(Report.superseded_by).is_(None), col(Report.message_id).in_(messages))
     unpaired = (
         select(Report.message_id)
-        .where(col(Report.id).in_(reports))
+        .where(col(Report.id).in_(reports), current)
         .where(col(Report.id).not_in(select(Pairing.report_id)))
     )
     reportless = select(Message.id).where(

@@ -90,12 +90,13 @@ def _versions(session: Session, current: Sequence[Report]) -> list[Report]:
 def _objects(session: Session, study_id: int) -> Iterator[Event]:
     kept = (ObjectState.STORED, ObjectState.HEADER)
     series = session.exec(select(Series.id).where(Series.study_id == study_id)).all()
-    counted = select(
-        func.count(), func.min(Instance.received), func.max(Instance.received), func.min(Instance.calling_ae)
-    ).where(col(Instance.series_id).in_(series), col(Instance.state).in_(kept))
-    count, first, last, sender = session.exec(counted).one()
-    if count:
-        yield Event(first, f"The first object came from {sender}")
+    ours = (col(Instance.series_id).in_(series), col(Instance.state).in_(kept))
+    first = session.exec(
+        select(Instance).where(*ours).order_by(col(Instance.received), col(Instance.id)).limit(1)
+    ).first()
+    count, last = session.exec(select(func.count(), func.max(Instance.received)).where(*ours)).one()
+    if first is not None:
+        yield Event(first.received, f"The first object came from {first.calling_ae}")
         yield Event(last, "The last object came", "1 object in all" if count == 1 else f"{count} objects in all")
 
 

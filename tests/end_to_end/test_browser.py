@@ -142,3 +142,16 @@ def test_a_page_that_is_left_open_stays_current(browser: Chrome, site: str, engi
         session.get_one(Study, 6).description = "MR SACRUM, NEWLY DESCRIBED"
 
     WebDriverWait(browser, 30).until(lambda seen: "NEWLY DESCRIBED" in seen.find_element(By.TAG_NAME, "main").text)
+
+
+def test_a_page_that_is_left_open_says_that_the_daemon_answers_no_more(browser: Chrome, site: str) -> None:
+    browser.get(f"{site}/studies")
+    browser.execute_script("window.fetch = () => Promise.reject(new TypeError('nobody answers'))")
+
+    def said(seen: Chrome) -> str:
+        return seen.find_element(By.ID, "stale").text
+
+    WebDriverWait(browser, 30).until(lambda seen: "not been brought up to date" in said(seen))
+
+    browser.execute_script("window.fetch = () => Promise.resolve(new Response('<main>as new</main>'))")
+    WebDriverWait(browser, 30).until(lambda seen: said(seen) == "")

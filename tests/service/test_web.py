@@ -15,6 +15,7 @@ from service.store.database import writing
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, WorkState
 from service.store.tables import (
     Delivery,
+    DestinationRow,
     Instance,
     Message,
     Pairing,
@@ -187,9 +188,31 @@ def test_a_timeline_tells_in_order_what_happened(engine: Engine, page: TestClien
     assert places == sorted(places)
 
 
+def test_the_first_object_of_a_study_is_told_with_its_own_sender(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    with writing(engine) as session:
+        session.add(Series(study_id=1, series_uid="1.2", modality="MR"))
+        session.flush()
+        for sender in ("SCANNER", "ARCHIVE"):
+            session.add(received(series_id=1, state=ObjectState.STORED, calling_ae=sender))
+
+    said = text(page, f"/studies/{link(engine, Study)}")
+
+    assert "The first object came from SCANNER" in said
+
+
 def received(**values: Any) -> Instance:
-    made: dict[str, Any] = {"sop_class_uid": "1", "transfer_syntax_uid": "1", "sha256": "0", "file": "f", "bytes": 1}
-    return Instance(received=NOW, calling_ae="PACS", address="192.0.2.1", **made, **values)
+    made: dict[str, Any] = {
+        "received": NOW,
+        "calling_ae": "PACS",
+        "address": "192.0.2.1",
+        "sop_class_uid": "1",
+        "transfer_syntax_uid": "1",
+        "sha256": "0",
+        "file": "f",
+        "bytes": 1,
+    }
+    return Instance(**(made | values))
 
 
 def test_a_message_says_what_became_of_it_and_never_shows_its_text(engine: Engine, page: TestClient) -> None:
@@ -225,6 +248,15 @@ def test_what_waits_for_a_person_is_listed_with_a_sentence(engine: Engine, page:
         said = text(page, address)
         for sentence in ("no study UID", "cut in half", "Which?"):
             assert sentence in said
+
+
+def test_what_a_destination_refused_is_listed_while_it_is_away_too(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    deliver(engine, state=DeliveryState.REFUSED, attempts=1, answer="SOP class not taken")
+    with writing(engine) as session:
+        session.add(DestinationRow(name="pacs", unanswered=3, silent_since=NOW, next_attempt=NOW))
+
+    assert "SOP class not taken" in text(page, "/waiting")
 
 
 def test_reports_without_a_study_are_listed_with_the_command_that_pairs_them(engine: Engine, page: TestClient) -> None:

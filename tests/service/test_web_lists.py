@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -43,6 +44,22 @@ def test_a_message_whose_report_has_no_study_is_found(engine: Engine, page: Test
         assert answer.headers["location"] == f"/messages/{link(engine, Message)}"
 
 
+def test_a_report_that_was_replaced_does_not_stand_beside_its_study(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    old: dict[str, Any] = {"accession": "CANARYACC1", "patient_identifier": "CANARYID1"}
+    with writing(engine) as session:
+        session.add(Message(received=NOW, peer="a", sha256="0", raw=b"x", state=MessageState.REPORT, control_id="OLD"))
+        session.flush()
+        values: dict[str, Any] = {"message_id": 2, "order_key": "1", "received": NOW, "superseded_by": 1}
+        session.add(Report(status="final", text="", **values, **old))
+
+    for wanted in old.values():
+        answer = page.post("/search", data={"wanted": wanted})
+        assert answer.headers.get("location") == f"/studies/{link(engine, Study)}"
+    answer = page.post("/search", data={"wanted": "OLD"})  # who asks for that message is shown it
+    assert answer.headers["location"] == f"/messages/{link(engine, Message, 2)}"
+
+
 def test_several_hits_are_listed(engine: Engine, page: TestClient) -> None:
     for number in (1, 2):
         add_study(engine, number)
@@ -81,20 +98,33 @@ def test_the_list_of_studies_goes_on_page_by_page_without_gap_or_repeat(engine: 
 
 @pytest.mark.parametrize(
     ("which", "accessions"),
-    [("all", "12345"), ("waiting", "25"), ("for a person", "34"), ("delivered", "1")],
+    [("all", "123456"), ("waiting", "25"), ("for a person", "346"), ("delivered", "1")],
 )
 def test_the_list_of_studies_can_be_narrowed(engine: Engine, page: TestClient, which: str, accessions: str) -> None:
-    for number in range(1, 6):
+    for number in range(1, 7):
         add_study(engine, number)
     deliver(engine, 1, state=DeliveryState.DELIVERED)
     change(engine, 2, document=WorkState.WAITING)
     change(engine, 3, images=WorkState.FAILED)
     deliver(engine, 4, state=DeliveryState.REFUSED)
     deliver(engine, 5, state=DeliveryState.WAITING)
+    change(engine, 6, document_reason="Remove that report at the PACS by hand.")
 
     content = page.get("/studies", params={"which": which}).text
 
     assert sorted(re.findall(r"CANARYACC(\d)<", content)) == list(accessions)
+
+
+@pytest.mark.parametrize(("more", "said"), [(0, False), (1, True)])
+def test_a_list_that_leaves_some_out_says_so(engine: Engine, page: TestClient, more: int, said: bool) -> None:
+    with writing(engine) as session:
+        for number in range(1, PAGE + more + 1):
+            session.add(Message(received=NOW, peer="a", sha256="0", raw=b"x", state=MessageState.REPORT))
+            session.flush()
+            session.add(Report(message_id=number, order_key=str(number), received=NOW, status="final", text=""))
+
+    assert (f"No more than the oldest {PAGE} are shown" in page.get("/unpaired").text) == said
+    assert (f"No more than the newest {PAGE} of a kind are shown" in page.get("/waiting").text) == said
 
 
 def test_a_page_of_fifty_takes_as_many_queries_as_a_page_of_one(
