@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import exists
 from sqlmodel import Session, col, or_, select
 
 from service.store.tables import Message, OrderNumber, Pairing, Patient, Report, Study
@@ -52,14 +53,10 @@ def search(session: Session, wanted: str) -> Found:
         .limit(MOST)
     )
     current = or_(col(Report.superseded_by).is_(None), col(Report.message_id).in_(messages))
-    unpaired = (
-        select(Report.message_id)
-        .where(col(Report.id).in_(reports), current)
-        .where(col(Report.id).not_in(select(Pairing.report_id)))
-    )
-    reportless = select(Message.id).where(
-        Message.control_id == wanted, col(Message.id).not_in(select(Report.message_id))
-    )
+    is_paired = exists().where(col(Pairing.report_id) == Report.id)
+    unpaired = select(Report.message_id).where(col(Report.id).in_(reports), current, ~is_paired)
+    carries_report = exists().where(col(Report.message_id) == Message.id)
+    reportless = select(Message.id).where(Message.control_id == wanted, ~carries_report)
     found_messages = (
         select(Message)
         .where(or_(col(Message.id).in_(unpaired), col(Message.id).in_(reportless)))
