@@ -1,5 +1,6 @@
 """`spinelabel demo`: the main job on embedded defaults."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -29,4 +30,5 @@ def demo(
     def cases(folder: Path):  # type: ignore[no-untyped-def]
         return [given_case(study, report, folder)] if study and report else drawn_cases(folder)
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that its daemon ends with it
     run_demo(Demo(out, console, configure_log("demo")), cases, once=once)
