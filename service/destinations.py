@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from integrations.dicom.sender import DeliveryAnswer, Unreachable
+from service.pauses import doubling_pause
 from service.store.states import DeliveryState
 from service.store.tables import Delivery, DestinationRow
 
 FIRST_PAUSE = timedelta(seconds=5)
-LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Outlook:
 
 def pause(unanswered: int) -> timedelta:
     """Give how long a destination is left alone after so many attempts in vain; it doubles up to an hour."""
-    return min(LONGEST_PAUSE, timedelta(seconds=FIRST_PAUSE.total_seconds() * 2.0 ** min(unanswered - 1, 20)))
+    return doubling_pause(FIRST_PAUSE, unanswered)
 
 
 def due_deliveries(session: Session, peers: Collection[str], now: datetime, most: int) -> list[Delivery]:

@@ -16,12 +16,13 @@ from config.settings import Settings
 from service.calendar import due_slot
 from service.cohort_files import Cohort, read_cohorts
 from service.errors import UnusableCohort
+from service.pauses import doubling_pause
 from service.store.database import reading, writing
 from service.store.faults import named_faults
 from service.store.states import RunState
 from service.store.tables import CohortRun, Schedule
 
-LONGEST_PAUSE = timedelta(hours=1)
+FIRST_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def slot_to_run(engine: Engine, cohort: Cohort, now: datetime) -> datetime | Non
 
 def pause(attempts: int) -> timedelta:
     """Give how long a run that failed so often rests; it doubles from a minute to an hour."""
-    return min(LONGEST_PAUSE, timedelta(minutes=2 ** min(attempts - 1, 10)))
+    return doubling_pause(FIRST_PAUSE, attempts)
 
 
 def _keep_schedule(engine: Engine, cohort: Cohort, now: datetime) -> None:

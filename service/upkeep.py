@@ -6,7 +6,6 @@ that says `queued` while no work on it is pending has lost its request, as when 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from sqlalchemy import Engine
 from sqlmodel import select
@@ -15,19 +14,9 @@ from service.heartbeat import living_hosts
 from service.store.database import reading, writing
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import Delivery, Report, Study
-from service.workflows import Work, executor_id
+from service.workflows import PendingWork, Work, executor_id
 
 KEEP_ENDED = timedelta(days=7)
-
-
-class Pending(Protocol):
-    """The work that is asked for (`workflows.PendingWork`)."""
-
-    def under_way(self, kind: Work) -> set[int]: ...  # noqa: D102
-
-    def take_over(self, living: set[str]) -> int: ...  # noqa: D102
-
-    def forget_ended(self, before: datetime) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -61,7 +50,7 @@ _KINDS = (
 )
 
 
-def tend(engine: Engine, pending: Pending, now: datetime) -> Tended:
+def tend(engine: Engine, pending: PendingWork, now: datetime) -> Tended:
     """Do one round."""
     living = {executor_id(host) for host in living_hosts(engine, "work", now)}
     # Without any, the next one to start takes its own work up by itself, and this round would only repeat it.
@@ -70,7 +59,7 @@ def tend(engine: Engine, pending: Pending, now: datetime) -> Tended:
     return Tended(taken_over, asked_again, pending.forget_ended(now - KEEP_ENDED))
 
 
-def _ask_again(engine: Engine, pending: Pending, kind: _Kind, now: datetime) -> int:
+def _ask_again(engine: Engine, pending: PendingWork, kind: _Kind, now: datetime) -> int:
     state = getattr(kind.table, kind.state)
     with reading(engine) as session:
         queued = set(session.scalars(select(kind.table.id).where(state == kind.states.QUEUED)))

@@ -15,10 +15,11 @@ from integrations.dicom.errors import OutOfResources
 from integrations.dicom.receiver import start_receiver
 from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, Unreachable
 from pipeline.training.drawn_studies import drawn_study
-from service.destinations import LONGEST_PAUSE, pause
+from service.destinations import pause
 from service.errors import UnknownItem
 from service.log import configure_log
 from service.outbox import Outbox, cancel, deliver, send_again
+from service.pauses import LONGEST_PAUSE
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import DeliveryState
