@@ -1,7 +1,6 @@
 """Where a report speaks of a condition or a level, by rules over its words."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import NamedTuple
 
 import yaml
 
-from config.conditions import DISC_LEVELS, Condition
+from config.conditions import Condition
+from pipeline.reports.levels import LUMBAR_LEVELS, find_levels
 from pipeline.reports.sections import Sections, split_sections
 
 
@@ -29,6 +29,7 @@ class ReportText:
     """A report read once for the mentions of many conditions. The history says what was asked, so it does not count."""
 
     def __init__(self, text: str) -> None:
+        self.text = text
         sections = split_sections(text)
         self._sentences = _sentences(sections)
         self._regions = _regions(sections.title)
@@ -57,24 +58,27 @@ class ReportText:
 
 def levels_named(sentence: str) -> frozenset[str]:
     """Give the disc levels that a sentence names: `L4/5`, `L4-L5`, `L4 on L5`, ranges like `L2 to S1`, `all levels`."""
-    named: set[str] = set()
-    for match in _LEVELS.finditer(sentence):
-        vertebrae = re.findall(r"([CTDLS]?)\s?(\d{1,2})", match[0].upper())
-        upper = ""
-        for letter, number in vertebrae:
-            region = letter or ("S" if (upper, number) == ("L5", "1") else upper[:1])
-            vertebra = region.replace("D", "T") + number
-            named.update(_between(upper, vertebra))
-            upper = vertebra
+    named = {level for mention in find_levels(sentence) for level in mention.levels}
     if _EVERY_LEVEL.search(sentence):
-        named.update(level for level in DISC_LEVELS if level.startswith("L"))
+        named.update(LUMBAR_LEVELS)
     return frozenset(named)
 
 
-_LEVELS = re.compile(
-    r"(?:(?<![A-Za-z])[CTDLctdl]|(?<=[a-z])[CTDL])\s?\d{1,2}"
-    r"(?:\s*(?:-|\u2013|/|to|on|over|upon|through)?\s*[CTDLSctdls]?\s?\d{1,2}\b){1,2}"
-)
+def places_of(condition: Condition, sentence: str) -> list[tuple[int, int]]:
+    """Give start and end of each word that speaks of a condition where a sentence has all words of its name, else none.
+
+    Words of the same family stand for each other, but not their opposites (`patent` for `stenosis`).
+    """
+    words = [(match[0].lower(), match.span()) for match in re.finditer(r"[A-Za-z]+", sentence)]
+    found: list[tuple[int, int]] = []
+    for family in _families_of(condition):
+        places = [place for word, place in words if any(_holds([word], stem) for stem in family)]
+        if not places:
+            return []
+        found += places
+    return sorted(found)
+
+
 _EVERY_LEVEL = re.compile(
     r"(?i)\b(?:all|every|each|multi|other|remaining|multiple)[ -]?(?:lumbar |disc )*levels?\b|\bthroughout\b"
 )
@@ -84,15 +88,7 @@ _HEDGE = re.compile(
     \bto[ ](?:be[ ]exclude|exclude|rule[ ]out)d?\b | \br/o\b | \bequivocal\b | \bindeterminate\b | \bquestionable\b |
     \bcorrelat(?:e|ion)[ ]with\b | \bmostly\b"""
 )
-_VERTEBRAE = [level.split("-")[0] for level in DISC_LEVELS] + ["S1"]
 _REGIONS_OF = {"C": {"cervical"}, "T": {"thoracic"}, "L": {"lumbar"}}
-
-
-def _between(upper: str, lower: str) -> Iterable[str]:
-    """Give the discs between two vertebrae; none where either does not exist or they stand the wrong way round."""
-    if upper not in _VERTEBRAE or lower not in _VERTEBRAE:
-        return []
-    return DISC_LEVELS[_VERTEBRAE.index(upper) : _VERTEBRAE.index(lower)]
 
 
 def _regions(title: str) -> frozenset[str]:
@@ -158,6 +154,18 @@ def _terms_of(condition: Condition) -> _Terms:
         rows = [row for row in _lexicon()["same"] if any(stem in word for stem in row)]
         telling.update(*rows) if rows else telling.add(_stem(word))
     return _Terms(anatomy, frozenset(telling))
+
+
+@cache
+def _families_of(condition: Condition) -> tuple[frozenset[str], ...]:
+    """Give for each word of a condition's name the stems that can stand for it; opposites are none."""
+    families = []
+    for word in sorted(_content_words(condition.name) | _content_words(condition.asked_as)):
+        anatomy = [stem for stem in _lexicon()["anatomy"] if word.startswith(stem)]
+        rows = [row for row in _lexicon()["same"] if any(stem in word for stem in row)]
+        stems = anatomy or [stem for row in rows for stem in row] or [_stem(word)]
+        families.append(frozenset(stems).difference(_lexicon()["opposite"]))
+    return tuple(families)
 
 
 def _content_words(text: str) -> set[str]:
