@@ -1,7 +1,7 @@
 """Files of reports in, files of labels out."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,9 @@ import polars as pl
 from pipeline.reports.errors import UnusableTable
 from pipeline.reports.labelling import Report, UnlabelledReport
 from pipeline.values import Finding, ReportLabels
+
+Row = dict[str, Any] | None
+NO_REPORT = "The row has no `id` and `text`."
 
 
 @dataclass(frozen=True)
@@ -27,23 +30,38 @@ def read_reports(path: Path) -> ReportTable:
     Raises:
         UnusableTable: the file cannot be read, is of another kind, or lacks a column.
     """
-    readers = {".csv": _csv_rows, ".jsonl": _json_rows, ".ndjson": _json_rows, ".parquet": _parquet_rows}
-    if path.suffix.lower() not in readers:
+    reports: list[Report] = []
+    unreadable: list[UnlabelledReport] = []
+    for number, row in enumerate(read_rows(path, (pl.col("id", "text"),)), 1):
+        report = report_of(row)
+        if report is None:
+            unreadable.append(UnlabelledReport(f"row {number}", NO_REPORT))
+        else:
+            reports.append(report)
+    return ReportTable(tuple(reports), tuple(unreadable))
+
+
+def read_rows(path: Path, columns: Sequence[pl.Expr]) -> list[Row]:
+    """Read the rows of a file of reports, None for one that is broken; of JSON Lines always with all columns.
+
+    Raises:
+        UnusableTable: as `read_reports`.
+    """
+    if path.suffix.lower() not in _READERS:
         raise UnusableTable(f"{path} is none of CSV, JSON Lines and Parquet. Name it .csv, .jsonl or .parquet.")
     try:
-        rows = list(readers[path.suffix.lower()](path))
+        return list(_READERS[path.suffix.lower()](path, columns))
     except OSError as error:
         raise UnusableTable(f"{path}: {error.strerror or 'cannot be read'}. Name a readable file.") from error
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise UnusableTable(f"{path} is no {path.suffix[1:]} file in UTF-8 with columns `id` and `text`.") from error
-    reports: list[Report] = []
-    unreadable: list[UnlabelledReport] = []
-    for number, row in enumerate(rows, 1):
-        if row is None or row.get("id") is None or not isinstance(row.get("text"), str):
-            unreadable.append(UnlabelledReport(f"row {number}", "The row has no `id` and `text`."))
-        else:
-            reports.append(Report(str(row["id"]), row["text"]))
-    return ReportTable(tuple(reports), tuple(unreadable))
+
+
+def report_of(row: Row) -> Report | None:
+    """Give the report of a row; None where it holds none."""
+    if row is None or row.get("id") is None or not isinstance(row.get("text"), str):
+        return None
+    return Report(str(row["id"]), row["text"])
 
 
 def write_labels(path: Path, labels: Iterable[ReportLabels]) -> None:
@@ -73,22 +91,20 @@ def _label(finding: Finding) -> dict[str, Any]:
         "logits": None if finding.logits is None else list(finding.logits),
         "prompt": finding.provenance.prompt,
         "model": finding.provenance.model,
+        "adapter": finding.provenance.adapter,
         "evidence": finding.evidence,
     }
 
 
-_Row = dict[str, Any] | None
+def _csv_rows(path: Path, columns: Sequence[pl.Expr]) -> Iterator[Row]:
+    yield from pl.read_csv(path, infer_schema=False).select(columns).iter_rows(named=True)
 
 
-def _csv_rows(path: Path) -> Iterator[_Row]:
-    yield from pl.read_csv(path, infer_schema=False).select("id", "text").iter_rows(named=True)
+def _parquet_rows(path: Path, columns: Sequence[pl.Expr]) -> Iterator[Row]:
+    yield from pl.scan_parquet(path).select(columns).collect().iter_rows(named=True)
 
 
-def _parquet_rows(path: Path) -> Iterator[_Row]:
-    yield from pl.read_parquet(path, columns=["id", "text"]).iter_rows(named=True)
-
-
-def _json_rows(path: Path) -> Iterator[_Row]:
+def _json_rows(path: Path, _columns: Sequence[pl.Expr]) -> Iterator[Row]:
     """Read line by line, so that one broken line costs no other."""
     with path.open(encoding="utf-8-sig") as file:
         for line in file:
@@ -96,9 +112,12 @@ def _json_rows(path: Path) -> Iterator[_Row]:
                 yield _json_row(line)
 
 
-def _json_row(line: str) -> _Row:
+def _json_row(line: str) -> Row:
     try:
         row = json.loads(line)
     except json.JSONDecodeError:
         return None
     return row if isinstance(row, dict) else None
+
+
+_READERS = {".csv": _csv_rows, ".jsonl": _json_rows, ".ndjson": _json_rows, ".parquet": _parquet_rows}

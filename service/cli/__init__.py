@@ -31,6 +31,7 @@ def load_commands() -> typer.Typer:
         cohorts,
         decisions,
         demo,
+        evaluation,
         images,
         inspect,
         outbox,

@@ -101,5 +101,6 @@ def test_labels_are_written_with_the_promised_keys(tmp_path: Path) -> None:
         "logits": [3.0, 2.0],
         "prompt": "direct/1",
         "model": "m@sha256:0",
+        "adapter": None,
         "evidence": None,
     }

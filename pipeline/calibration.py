@@ -1,0 +1,317 @@
+"""Calibration of a language model's answers: the threshold that decides, and the probability that is shown."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter
+from scipy.optimize import minimize
+
+from pipeline.errors import UnusableCalibration
+from pipeline.evaluation import Answers, Flags, Floats, equal_error, measure_answers
+from pipeline.values import Standing
+
+UNCALIBRATED_THRESHOLD = 0.5
+FEWEST = 10
+"""Positives and negatives, each, that a threshold is fitted on; with fewer it would be chance."""
+_STEP = 0.0001  # of the probabilities that are shown
+_LEAST_SLOPE = 0.01  # per standard deviation of the log-odds, so that a higher score is never shown as less likely
+
+
+@dataclass(frozen=True)
+class AnsweredBy:
+    """What gave the answers: model and adapter as `name@sha256:…`, data type, prompt id.
+
+    A calibration holds for exactly one of these, since each of them moves the log-odds.
+    """
+
+    model: str
+    adapter: str | None
+    data_type: str
+    prompt: str
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """Give what tells it from any other: the names of folders do not count."""
+        named = (name.rpartition("@") for name in (self.model, self.adapter or ""))
+        digests = (digest if digest.startswith("sha256:") else folder + digest for folder, _, digest in named)
+        return (*digests, self.data_type, self.prompt)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One answer to a question whose answer is known; `report` is the report's digest (see `splits`).
+
+    `rules` is the second reader's answer; None where it has no rules for the condition.
+    """
+
+    report: str
+    condition: str
+    level: str | None
+    definition_version: str
+    present: bool
+    log_odds: float
+    rules: bool | None = None
+
+
+@dataclass(frozen=True)
+class FittedOn:
+    """What an entry was fitted on, and its figures there; figures on other reports are `evaluate`'s."""
+
+    n: int
+    positives: int
+    balanced_accuracy: float
+    eer: float
+    auroc: float
+
+
+@dataclass(frozen=True)
+class CalibrationEntry:
+    """The calibration of one question.
+
+    The second reader's yes adds `rules_weight` to the model's log-odds and its no takes that away: 0 where it has no
+    say. An answer is yes where these joint log-odds reach `threshold_log_odds`. `slope` (above 0) and `offset` turn
+    them into those that are shown (Platt scaling), which never decides.
+    """
+
+    condition: str
+    level: str | None
+    definition_version: str
+    threshold_log_odds: float
+    slope: float
+    offset: float
+    fitted_on: FittedOn
+    rules_weight: float = 0.0
+
+    def joint_log_odds(self, log_odds: float, rules: bool | None) -> float:
+        """Give the log-odds of model and second reader together."""
+        return log_odds if rules is None else log_odds + self.rules_weight * (1 if rules else -1)
+
+
+@dataclass(frozen=True)
+class LeftUncalibrated:
+    """A question with too few examples, which keeps the threshold .5."""
+
+    condition: str
+    level: str | None
+    n: int
+    positives: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Thresholds for one model, adapter, data type and prompt; each entry is for one wording of a definition.
+
+    `name` is `NAME@sha256:…` of all the rest. `standing` is what its findings get: calibrated here for a site's own,
+    calibrated for one from real reports of elsewhere, demonstration where the reports were invented. `reports` are the
+    digests of every report that it was fitted on, on which it must not be tested.
+    """
+
+    name: str
+    answered_by: AnsweredBy
+    standing: Standing
+    entries: tuple[CalibrationEntry, ...]
+    uncalibrated: tuple[LeftUncalibrated, ...]
+    reports: tuple[str, ...]
+
+    def entry(
+        self, answered_by: AnsweredBy, condition: str, level: str | None, definition_version: str
+    ) -> CalibrationEntry | None:
+        """Give the entry of a question; None where there is none for exactly this model, prompt and wording."""
+        if answered_by.digests != self.answered_by.digests:
+            return None
+        asked = (condition, level, definition_version)
+        return next((e for e in self.entries if (e.condition, e.level, e.definition_version) == asked), None)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A yes/no answer: `answer` is `probability >= threshold`; `margin` is the log-odds above the threshold's."""
+
+    answer: bool
+    probability: float
+    threshold: float
+    margin: float
+
+
+def judge(entry: CalibrationEntry | None, log_odds: float, rules: bool | None = None) -> Judgement:
+    """Answer by the joint log-odds against the threshold; without an entry by the rounded probability and .5.
+
+    The probability that is shown is Platt-scaled and rounded, then held on the answer's side of the threshold, so that
+    it and the threshold in its scale always give the answer again. It never falls as the log-odds rise.
+    """
+    if entry is None:
+        probability = round(_sigmoid(log_odds), 4)
+        return Judgement(probability >= UNCALIBRATED_THRESHOLD, probability, UNCALIBRATED_THRESHOLD, log_odds)
+    log_odds = entry.joint_log_odds(log_odds, rules)
+    shown, threshold = (
+        round(_sigmoid(entry.slope * value + entry.offset), 4) for value in (log_odds, entry.threshold_log_odds)
+    )
+    threshold = min(max(threshold, _STEP), 1 - _STEP)
+    answer = log_odds >= entry.threshold_log_odds
+    probability = max(shown, threshold) if answer else min(shown, round(threshold - _STEP, 4))
+    return Judgement(answer, probability, threshold, log_odds - entry.threshold_log_odds)
+
+
+def fit_calibration(
+    answered_by: AnsweredBy,
+    examples: Sequence[Example],
+    *,
+    name: str = "site",
+    standing: Standing = Standing.CALIBRATED_HERE,
+) -> Calibration:
+    """Fit a threshold and a probability for every question that has at least 10 positives and 10 negatives.
+
+    The threshold is the equal error point of the full ROC curve on the log-odds. Source: Park et al. 2024, section 5.1.
+    """
+    questions = dict.fromkeys((e.condition, e.level, e.definition_version) for e in examples)
+    entries: list[CalibrationEntry] = []
+    left: list[LeftUncalibrated] = []
+    for question in questions:
+        own = [e for e in examples if (e.condition, e.level, e.definition_version) == question]
+        present = np.array([e.present for e in own], dtype=bool)
+        positives = int(present.sum())
+        if min(positives, len(own) - positives) < FEWEST:
+            reason = (
+                f"{positives} positives and {len(own) - positives} negatives; it takes {FEWEST} of each, "
+                f"so the threshold stays {UNCALIBRATED_THRESHOLD}."
+            )
+            left.append(LeftUncalibrated(question[0], question[1], len(own), positives, reason))
+        else:
+            entries.append(_fit_entry(question, present, own))
+    reports = tuple(sorted({e.report for e in examples}))
+    return _named(name, Calibration("", answered_by, standing, tuple(entries), tuple(left), reports))
+
+
+def equal_error_log_odds(present: Flags, log_odds: Floats) -> float:
+    """Give the threshold at the equal error, in log-odds.
+
+    Each point of the ROC curve stands for the middle of the gap in which a threshold gives it, and the threshold is
+    interpolated between those middles as the equal error is between the points. Where the classes separate it is
+    therefore the middle of the gap between them.
+    """
+    distinct = np.unique(log_odds)[::-1]
+    middles = np.concatenate([distinct[:1], (distinct[1:] + distinct[:-1]) / 2, distinct[-1:]])
+    point = equal_error(present, log_odds)
+    before, after = middles[point.after - 1], middles[point.after]
+    return float(before + point.share * (after - before))
+
+
+def platt_scaling(present: Flags, log_odds: Floats) -> tuple[float, float]:
+    """Fit slope (above 0) and offset of the log-odds that are shown; finite where the classes separate.
+
+    Source: Platt 1999, with his softened targets, and a ridge of 1 on the slope of the standardised log-odds.
+    """
+    positives, negatives = int(present.sum()), int((~present).sum())
+    targets = np.where(present, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    mean, spread = float(log_odds.mean()), float(log_odds.std()) or 1.0
+    standardised = (log_odds - mean) / spread
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        slope, offset = parameters
+        shown = slope * standardised + offset
+        errors = 0.5 * (1 + np.tanh(shown / 2)) - targets
+        value = float((np.logaddexp(0, shown) - targets * shown).sum() + slope**2 / 2)
+        return value, np.array([errors @ standardised + slope, errors.sum()])
+
+    fitted = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=[(_LEAST_SLOPE, None), (None, None)]).x
+    slope = float(fitted[0]) / spread
+    return slope, float(fitted[1]) - slope * mean
+
+
+def write_calibration(path: Path, calibration: Calibration) -> None:
+    """Write a calibration as JSON."""
+    path.write_text(json.dumps(asdict(calibration), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read a calibration.
+
+    Raises:
+        UnusableCalibration: the file cannot be read, holds no calibration, or was changed since it was fitted.
+    """
+    try:
+        # json reads back the very floats that it wrote, which pydantic's own JSON reader does not always do
+        calibration = TypeAdapter(Calibration).validate_python(json.loads(path.read_bytes()))
+    except OSError as error:
+        raise UnusableCalibration(f"{path}: {error.strerror}. Name a file that calibrate wrote.") from error
+    except ValueError as error:
+        raise UnusableCalibration(f"{path} holds no calibration. Write it with `spinelabel calibrate`.") from error
+    if _named(calibration.name.split("@sha256:")[0], calibration) != calibration:
+        raise UnusableCalibration(f"{path} was changed after it was fitted. Calibrate again instead of editing it.")
+    return calibration
+
+
+def reports_calibrated_on(calibration: Calibration, digests: Iterable[str]) -> list[int]:
+    """Give the places of the digests that the calibration was fitted on."""
+    fitted = frozenset(calibration.reports)
+    return [place for place, digest in enumerate(digests) if digest in fitted]
+
+
+def rules_weight(present: Flags, log_odds: Floats, rules: Flags) -> float:
+    """Fit how much the second reader's answer counts beside the model's, in the model's log-odds.
+
+    Logistic regression on both, with a ridge of 1 on the standardised log-odds and on the rules' sign; neither can
+    count against itself.
+    """
+    standardised = np.column_stack([(log_odds - log_odds.mean()) / (log_odds.std() or 1.0), np.where(rules, 1.0, -1.0)])
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        shown = standardised @ parameters[:2] + parameters[2]
+        errors = 0.5 * (1 + np.tanh(shown / 2)) - present
+        value = float((np.logaddexp(0, shown) - present * shown).sum() + (parameters[:2] ** 2).sum() / 2)
+        return value, np.append(errors @ standardised + parameters[:2], errors.sum())
+
+    bounds = [(_LEAST_SLOPE, None), (0, None), (None, None)]
+    slope, weight, _ = minimize(loss, np.array([1.0, 1.0, 0.0]), jac=True, bounds=bounds).x
+    return float(weight / slope * (log_odds.std() or 1.0))
+
+
+def _fit_entry(question: tuple[str, str | None, str], present: Flags, examples: Sequence[Example]) -> CalibrationEntry:
+    log_odds = np.array([example.log_odds for example in examples])
+    rules = [example.rules for example in examples if example.rules is not None]
+    weight = rules_weight(present, log_odds, np.array(rules)) if len(rules) == len(examples) else 0.0
+    if weight:
+        log_odds = log_odds + weight * np.where(np.array(rules), 1.0, -1.0)
+    threshold = equal_error_log_odds(present, log_odds)
+    figures = measure_answers(Answers(present, log_odds >= threshold, log_odds), draws=0)
+    slope, offset = platt_scaling(present, log_odds)
+    return CalibrationEntry(
+        condition=question[0],
+        level=question[1],
+        definition_version=question[2],
+        threshold_log_odds=threshold,
+        slope=slope,
+        offset=offset,
+        fitted_on=FittedOn(
+            n=figures.n,
+            positives=figures.positives,
+            balanced_accuracy=round(figures.balanced_accuracy or 0.0, 4),
+            eer=round(figures.eer or 0.0, 4),
+            auroc=round(figures.auroc or 0.0, 4),
+        ),
+        rules_weight=weight,
+    )
+
+
+def _named(name: str, calibration: Calibration) -> Calibration:
+    content = asdict(calibration)
+    del content["name"]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return Calibration(
+        f"{name}@sha256:{digest}",
+        calibration.answered_by,
+        calibration.standing,
+        calibration.entries,
+        calibration.uncalibrated,
+        calibration.reports,
+    )
+
+
+def _sigmoid(value: float) -> float:
+    return 0.5 * (1 + math.tanh(value / 2))
