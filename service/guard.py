@@ -1,8 +1,9 @@
 """The edge around a piece of work: what is counted before it begins, and what becomes of it when it fails.
 
 Our own errors are final: the reason goes onto the row, the page shows it and a person can have it tried again. Anything
-else may pass, as a full memory does, and is tried again by itself a few times. Starts are counted on the row before the
-work begins, so that work which ends the whole process is given up after as many, and no row can end it for ever.
+else may pass, as a full memory or a language model's server that is away, and is tried again by itself a few times.
+Starts are counted on the row before the work begins, so that work which ends the whole process is given up after as
+many, and no row can end it for ever.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from sqlmodel import Session, select
 from structlog.typing import FilteringBoundLogger
 
 from config.errors import SpinelabelError
+from pipeline.reports.errors import ServerAway
 from service.errors import EndedTheProcess, TryAgain
 from service.store.database import reading, writing
 from service.store.states import WorkState
@@ -84,11 +86,12 @@ class _Failure:
 def _failed(engine: Engine, kept: Kept, subject: int, failure: _Failure) -> None:
     error = failure.error
     known = isinstance(error, SpinelabelError)
+    may_pass = not known or isinstance(error, ServerAway)
     with writing(engine) as session:
         row = session.get_one(kept.table, subject, with_for_update=True)
         if getattr(row, kept.version) != failure.version:
             return
-        if not known and kept.starts is not None and getattr(row, kept.starts) < MOST_STARTS:
+        if may_pass and kept.starts is not None and getattr(row, kept.starts) < MOST_STARTS:
             raise TryAgain(type(error).__name__) from None  # its message could quote a patient
         reason = str(error) if known else f"It failed unexpectedly ({type(error).__name__})."
         kept.fail(session, subject, f"{reason} Use `spinelabel retry` once its cause is mended.")

@@ -2,8 +2,13 @@
 
 ReportError
 ├── UnusableModel
-│   └── EmbeddedModelMissing
-├── PromptTooLong
+│   ├── EmbeddedModelMissing
+│   └── UnusableAdapter
+├── ServerAway
+├── Unanswered
+│   ├── PromptTooLong
+│   ├── TooLongForServer
+│   └── NeitherYesNorNo
 └── UnusableTable
 """
 
@@ -11,7 +16,7 @@ from pipeline.errors import ReportError
 
 
 class UnusableModel(ReportError):
-    """The language model's folder cannot answer reports; the message names the folder and what to do."""
+    """The language model cannot answer reports; the message names its folder or server, and what to do."""
 
 
 class EmbeddedModelMissing(UnusableModel):
@@ -24,7 +29,19 @@ class EmbeddedModelMissing(UnusableModel):
         )
 
 
-class PromptTooLong(ReportError):
+class UnusableAdapter(UnusableModel):
+    """An adapter's folder cannot be laid over the language model; the message names the folder and what to do."""
+
+
+class ServerAway(ReportError):
+    """The server of the language model gave no answer for now, however often it was asked; later it may."""
+
+
+class Unanswered(ReportError):
+    """One prompt got no answer; the others of its batch did."""
+
+
+class PromptTooLong(Unanswered):
     """A report with its question does not fit the model's context; it is never cut."""
 
     def __init__(self, tokens: int, context_length: int) -> None:
@@ -34,6 +51,25 @@ class PromptTooLong(ReportError):
         )
         self.tokens = tokens
         self.context_length = context_length
+
+
+class TooLongForServer(Unanswered):
+    """A report with its question does not fit the context of the server's model; it is never cut."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(
+            f"The report with its question is too long for the model at {server}. Start it with a longer context."
+        )
+
+
+class NeitherYesNorNo(Unanswered):
+    """The server's model listed neither yes nor no among its likeliest answers, so that nothing is known of both."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(
+            f"The model at {server} holds neither yes nor no for likely. Label this report by hand, or use "
+            "another model."
+        )
 
 
 class UnusableTable(ReportError):

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from config.errors import SpinelabelError
+from pipeline.reports.errors import ServerAway
 from service.errors import TryAgain
 from service.guard import MOST_STARTS, Edge, Kept, forgive_stop, guarded
 from service.log import configure_log
@@ -69,6 +70,20 @@ def test_what_may_pass_is_tried_again_and_given_up_after_some_times(engine: Engi
     perform_once(engine, divide)
 
     assert study(engine).images == WorkState.FAILED
+
+
+def test_a_language_server_that_is_away_is_waited_for_and_then_named(engine: Engine) -> None:
+    def find_nobody(*_: object) -> None:
+        raise ServerAway("The server does not answer.")
+
+    add_study(engine)
+    for _ in range(MOST_STARTS - 1):
+        with pytest.raises(TryAgain):
+            perform_once(engine, find_nobody)
+
+    perform_once(engine, find_nobody)
+
+    assert study(engine).images_reason.startswith("The server does not answer. Use `spinelabel retry`")
 
 
 def test_an_error_that_passes_on_carries_no_value(engine: Engine) -> None:

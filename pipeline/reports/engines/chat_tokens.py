@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import TemplateError
 from transformers import AutoTokenizer
 
-from pipeline.reports.engines.protocol import Message
+from pipeline.reports.engines.protocol import AnswerMode, Message
 from pipeline.reports.errors import UnusableModel
 
 
@@ -19,8 +19,8 @@ class ChatTokenizer:
         self._control_tokens = [
             token.content for token in self._tokenizer.added_tokens_decoder.values() if token.special
         ]
-        self.yes = self._answer_word("yes", folder)
-        self.no = self._answer_word("no", folder)
+        self._folder = folder
+        self.yes, self.no = self.answer_ids("published")
         self.end_tokens: frozenset[int] = frozenset({self._tokenizer.eos_token_id} - {None})
         try:
             self.encode((Message("system", "Task."), Message("user", "Question?")), "ANSWER: ")
@@ -43,18 +43,41 @@ class ChatTokenizer:
             return [begin, *ids]
         return ids
 
+    def encode_reply(self, reply: str) -> list[int]:
+        """Give the ids of the model's own turn, as it would have written it, with the token that ends the turn.
+
+        Raises:
+            ValueError: the tokenizer names no end token.
+        """
+        if self._tokenizer.eos_token_id is None:
+            raise ValueError("the tokenizer names no token that ends a turn")
+        ids: list[int] = self._tokenizer.encode(self._inert(reply), add_special_tokens=False)
+        return [*ids, self._tokenizer.eos_token_id]
+
     def decode(self, ids: Sequence[int]) -> str:
         """Give the text of ids, without control tokens."""
         text: str = self._tokenizer.decode(ids, skip_special_tokens=True)
         return text.strip()
 
-    def _answer_word(self, word: str, folder: Path) -> int:
-        ids: list[int] = self._tokenizer.encode(word, add_special_tokens=False)
-        if len(ids) != 1:
+    def answer_ids(self, mode: AnswerMode) -> tuple[int, int]:
+        """Give the ids of yes and no as they stand behind the opening of that answer mode.
+
+        Raises:
+            UnusableModel: the tokenizer has no token of its own for one of the words.
+        """
+        return self._answer_word("yes", mode), self._answer_word("no", mode)
+
+    def _answer_word(self, word: str, mode: AnswerMode) -> int:
+        # Behind a new line, since a tokenizer of the SentencePiece kind puts a space before a text's first word.
+        before, text = ("\n", word) if mode == "published" else ("\nANSWER:", f" {word}")
+        start: list[int] = self._tokenizer.encode(before, add_special_tokens=False)
+        ids: list[int] = self._tokenizer.encode(before + text, add_special_tokens=False)
+        if ids[:-1] != start:
             raise UnusableModel(
-                f'The tokenizer in {folder} splits the answer "{word}" into {len(ids)} tokens. Use another model.'
+                f'The tokenizer in {self._folder} splits the answer "{text}" into {len(ids) - len(start)} tokens. '
+                "Use another model."
             )
-        return ids[0]
+        return ids[-1]
 
     def _inert(self, content: str) -> str:
         for token in self._control_tokens:
