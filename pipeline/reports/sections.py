@@ -1,7 +1,7 @@
 """A report's sections, found by its headings."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -55,6 +55,21 @@ def without_sections(text: str, leave_out: Collection[str]) -> str:
         if part.section not in leave_out and not untitled_history:
             kept.append(text[part.start : part.end])
     return "".join(kept).strip()
+
+
+def cut_section(text: str, sections: Sequence[str]) -> tuple[str, str] | None:
+    """Give the text of the first of the named sections that a report has under a heading, and the report without it.
+
+    What is findings only because nothing else is headed so is no section here. None where the report has none of them.
+    """
+    parts = _parts(text)
+    for section in sections:
+        cut = [part for part in parts if part.section == section]
+        bodies = [_trimmed(text[part.body : part.end], line_ends_are_commas=":," in text) for part in cut]
+        if any(bodies) and any(part.body > part.start for part in cut):
+            rest = "".join(text[part.start : part.end] for part in parts if part.section != section)
+            return "\n".join(filter(None, bodies)), rest.strip()
+    return None
 
 
 class _Part(NamedTuple):

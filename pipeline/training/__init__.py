@@ -1,4 +1,4 @@
-"""Invented material, drawn or written by seed, and the commands that fit models on it.
+"""Fitting of models, on invented material drawn or written by seed, or on a site's own reports.
 
-Never here: real patients' data. Start at `drawn_spines.py`.
+Never here: real patients' data. Start at `drawn_spines.py`, or at `summaries.py`.
 """

@@ -10,9 +10,9 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pipeline.images.detector_network import HEATS, SHAPES, DetectorNetwork
-from pipeline.training.detector_state import load_state, save_state
 from pipeline.training.detector_targets import make_sample
 from pipeline.training.drawn_spines import draw_slice
+from pipeline.training.training_state import load_state, save_state
 
 HELD_OUT_SEEDS = 10_000_000
 """Seeds from here on are never trained on."""
@@ -71,7 +71,7 @@ def train_detector(
     torch.manual_seed(training.seed)
     network = DetectorNetwork().to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=1e-4)
-    done = load_state(state_file, network, optimiser)
+    done = int(load_state(state_file, network.state_dict(), optimiser).get("step", 0))
     slices = _DrawnSlices(training.seed * 1_000_000 + done * training.batch)
     batches = DataLoader(
         slices, training.batch, num_workers=training.workers, prefetch_factor=4 if training.workers else None
@@ -85,7 +85,7 @@ def train_detector(
         loss = _step(network, optimiser, batch)
         progress(step + 1, loss)
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == training.steps:
-            save_state(state_file, network, optimiser, step + 1)
+            save_state(state_file, network.state_dict(), optimiser, {"step": str(step + 1)})
     return network.eval()
 
 

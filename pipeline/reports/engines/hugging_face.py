@@ -6,12 +6,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, logging
+from transformers import logging
 
+from pipeline.reports.adapter_folder import AdapterFiles
+from pipeline.reports.engines.adapted import merge_adapter
 from pipeline.reports.engines.batching import batches_by_length
 from pipeline.reports.engines.chat_tokens import ChatTokenizer
 from pipeline.reports.engines.greedy import Limits, write_greedily
-from pipeline.reports.engines.protocol import AnswerPrompt, Logits, Message
+from pipeline.reports.engines.loading import ADAPTED_DTYPE, context_length, device_and_dtype, load_model
+from pipeline.reports.engines.protocol import AnswerMode, AnswerPrompt, Logits, Message
 from pipeline.reports.errors import PromptTooLong, UnusableModel
 
 TOKENS_PER_BATCH = 4096
@@ -27,28 +30,35 @@ NOISE = {torch.float32: 0.001, torch.bfloat16: 0.25}
 class HuggingFaceEngine:
     """Answers and summarises by transformers, on a GPU if there is one. Source: Park et al. 2024, section 2.1."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """Load the model.
+    def __init__(self, folder: Path, name: str, adapter: AdapterFiles | None = None) -> None:
+        """Load the model, and merge an adapter into its weights.
 
         Raises:
             UnusableModel: the folder holds no chat model with safetensors weights, or one whose answers cannot be
-                read as a pair of logits.
+                read as a pair of logits; UnusableAdapter, one of its kind, where the adapter does not fit it.
         """
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
-            device, dtype = _device_and_dtype(folder)
-            self._model = _load(folder, device, dtype)
+            device, dtype = device_and_dtype(folder)
+            if adapter is not None:
+                dtype = ADAPTED_DTYPE
+            self._model = load_model(folder, device, dtype)
             self._tokens = ChatTokenizer(folder)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             raise UnusableModel(
                 f"{folder} is no chat model in Hugging Face layout with safetensors weights ({error})."
             ) from error
+        if adapter is not None:
+            self._model = merge_adapter(self._model, adapter)
         self.name = name
-        self.adapter: str | None = None
+        self.data_type = str(dtype).removeprefix("torch.")
+        self.adapter = None if adapter is None else adapter.name
         self.summaries_fit_to_show = self._model.num_parameters() >= SHOWABLE_PARAMETERS
-        self.context_length = _context_length(self._model, folder)
+        self.context_length = context_length(self._model, folder)
         self.noise = NOISE[dtype]
-        self._answer_rows = _answer_rows(self._model, self._tokens)
+        self._answer_rows: dict[AnswerMode, tuple[torch.Tensor, torch.Tensor]] = {
+            "published": _answer_rows(self._model, (self._tokens.yes, self._tokens.no))
+        }
         self._check_answers(folder)
 
     def answer(self, prompts: Sequence[AnswerPrompt]) -> list[Logits | PromptTooLong]:
@@ -56,13 +66,19 @@ class HuggingFaceEngine:
 
         Only the last position's state meets the output matrix, and only two rows of that, in single precision. Padding
         stands behind the prompt, where causal attention never looks, so that batches need no mask.
+
+        Raises:
+            UnusableModel: the tokenizer has no token of its own for an answer in a prompt's mode.
         """
+        for mode in {prompt.mode for prompt in prompts} - self._answer_rows.keys():
+            self._answer_rows[mode] = _answer_rows(self._model, self._tokens.answer_ids(mode))
         encoded = [self._tokens.encode(prompt.chat, prompt.opening) for prompt in prompts]
         results: list[Logits | PromptTooLong] = [PromptTooLong(len(ids), self.context_length) for ids in encoded]
         fitting = [i for i, ids in enumerate(encoded) if len(ids) <= self.context_length]
         for batch in batches_by_length([encoded[i] for i in fitting], TOKENS_PER_BATCH, ROWS_PER_BATCH):
             rows = [fitting[i] for i in batch]
-            for row, logits in zip(rows, self._answer_logits([encoded[i] for i in rows]), strict=True):
+            logits_of = self._answer_logits([encoded[i] for i in rows], [prompts[i].mode for i in rows])
+            for row, logits in zip(rows, logits_of, strict=True):
                 results[row] = logits
         return results
 
@@ -79,13 +95,15 @@ class HuggingFaceEngine:
         return results
 
     @torch.inference_mode()
-    def _answer_logits(self, prompts: Sequence[Sequence[int]]) -> list[Logits]:
+    def _answer_logits(self, prompts: Sequence[Sequence[int]], modes: Sequence[AnswerMode]) -> list[Logits]:
         width = max(len(ids) for ids in prompts)
         padded = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in prompts], device=self._model.device)
         states = self._model.base_model(input_ids=padded, use_cache=False).last_hidden_state
         last = torch.tensor([len(ids) - 1 for ids in prompts], device=self._model.device)
-        weights, bias = self._answer_rows
-        logits = states[torch.arange(len(prompts), device=last.device), last].float() @ weights.T + bias
+        weights = torch.stack([self._answer_rows[mode][0] for mode in modes])
+        bias = torch.stack([self._answer_rows[mode][1] for mode in modes])
+        ends = states[torch.arange(len(prompts), device=last.device), last].float()
+        logits = (weights @ ends[:, :, None])[:, :, 0] + bias
         return [Logits(yes, no) for yes, no in logits.double().tolist()]
 
     def _end_tokens(self) -> frozenset[int]:
@@ -96,7 +114,7 @@ class HuggingFaceEngine:
     def _check_answers(self, folder: Path) -> None:
         """Refuse a model that does more to its logits than multiply by the output matrix, such as capping them."""
         ids = self._tokens.encode((Message("system", "Answer."), Message("user", "Is water wet?")), "ANSWER: ")
-        [ours] = self._answer_logits([ids])
+        [ours] = self._answer_logits([ids], ["published"])
         whole = self._model(input_ids=torch.tensor([ids], device=self._model.device), logits_to_keep=1).logits[0, -1]
         theirs = whole[[self._tokens.yes, self._tokens.no]].double().cpu()
         if not torch.allclose(theirs, torch.tensor(ours, dtype=torch.double), rtol=0.02, atol=0.1):
@@ -105,33 +123,9 @@ class HuggingFaceEngine:
             )
 
 
-def _load(folder: Path, device: torch.device, dtype: torch.dtype) -> Any:
-    model: Any = AutoModelForCausalLM
-    return model.from_pretrained(folder, dtype=dtype, local_files_only=True, use_safetensors=True).to(device).eval()
-
-
-def _answer_rows(model: Any, tokens: ChatTokenizer) -> tuple[torch.Tensor, torch.Tensor]:
+def _answer_rows(model: Any, answers: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
     """Give the output matrix's rows of "yes" and "no", (2, hidden), and their biases, in single precision."""
     head = model.get_output_embeddings()
-    answers = [tokens.yes, tokens.no]
-    weights = head.weight[answers].detach().float()
+    weights = head.weight[list(answers)].detach().float()
     bias = getattr(head, "bias", None)
-    return weights, weights.new_zeros(2) if bias is None else bias[answers].detach().float()
-
-
-def _context_length(model: Any, folder: Path) -> int:
-    length = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    if not isinstance(length, int):
-        raise UnusableModel(f"{folder}/config.json states no max_position_embeddings. Add the model's context length.")
-    return length
-
-
-def _device_and_dtype(folder: Path) -> tuple[torch.device, torch.dtype]:
-    """Choose a GPU if there is one, and bfloat16 for 16-bit weights where the hardware multiplies it itself."""
-    if torch.cuda.is_available():
-        device, quick = torch.device("cuda"), torch.cuda.is_bf16_supported()
-    else:
-        abilities = torch.cpu.get_capabilities()
-        device, quick = torch.device("cpu"), bool(abilities.get("avx512_bf16") or abilities.get("amx_bf16"))
-    stored = AutoConfig.from_pretrained(folder, local_files_only=True).dtype
-    return device, torch.bfloat16 if quick and stored in {torch.bfloat16, torch.float16} else torch.float32
+    return weights, weights.new_zeros(2) if bias is None else bias[list(answers)].detach().float()

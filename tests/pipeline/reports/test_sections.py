@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.reports.sections import Sections, split_sections, without_sections
+from pipeline.reports.sections import Sections, cut_section, split_sections, without_sections
 
 LAYOUTS = Path(__file__).resolve().parents[4] / "shared" / "samples" / "report-layouts.md"
 OF_ANOTHER_LANGUAGE = "17"
@@ -118,3 +118,20 @@ PIECES = st.sampled_from(
 @given(st.lists(PIECES | st.text(max_size=5), max_size=20).map("".join))
 def test_no_word_of_a_report_is_lost_or_doubled_by_splitting(text: str) -> None:
     assert without_sections(text, []) == text.strip()
+
+
+def test_a_headed_section_is_cut_out_and_the_rest_stays() -> None:
+    text = "MRI LUMBAR SPINE\nFINDINGS: Narrow canal.\nIMPRESSION: Stenosis.\nADDENDUM: Seen again."
+
+    assert cut_section(text, ("conclusion", "findings")) == (
+        "Stenosis.",
+        "MRI LUMBAR SPINE\nFINDINGS: Narrow canal.\nADDENDUM: Seen again.",
+    )
+
+
+def test_the_next_section_is_cut_out_where_the_first_is_not_there() -> None:
+    assert cut_section("HISTORY: Pain.\nFINDINGS: Slip.", ("conclusion", "findings")) == ("Slip.", "HISTORY: Pain.")
+
+
+def test_what_has_no_heading_is_no_section_to_cut_out() -> None:
+    assert cut_section("MRI LUMBAR SPINE\nNarrow canal at L4-5.", ("conclusion", "findings")) is None
