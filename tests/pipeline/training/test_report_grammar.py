@@ -1,0 +1,115 @@
+"""Invented reports whose truth is given."""
+
+import random
+import re
+
+import pytest
+
+from pipeline.reports.levels import find_levels
+from pipeline.training.report_grammar import draw_report
+from pipeline.training.report_levels import LEVELS_OF, draw_style, levels_name, slots_of
+from pipeline.training.report_phrases import FindingPhrases, load_phrases, written_out
+
+TRAINING = load_phrases("training")
+VALIDATION = load_phrases("validation")
+UNTRAINED = load_phrases("validation", held_out=True)
+KINDS = ("present", "clauses", "placed", "absent", "lookalike", "past", "history")
+SLOTS = slots_of("L4-L5", "L4/5")
+EVERY = list({**load_phrases("training").findings, **UNTRAINED.findings}.values())
+REPORTS = [draw_report(seed, TRAINING) for seed in range(300)]
+
+
+def phrases_of(finding: FindingPhrases) -> set[str]:
+    return {phrase for kind in KINDS for phrase in getattr(finding, kind)}
+
+
+def test_the_same_seed_draws_the_same_report() -> None:
+    assert draw_report(5, TRAINING) == draw_report(5, TRAINING)
+    assert draw_report(5, TRAINING).text != draw_report(6, TRAINING).text
+
+
+@pytest.mark.parametrize("finding", EVERY, ids=lambda finding: finding.name)
+def test_every_phrase_of_a_finding_can_be_written_out(finding: FindingPhrases) -> None:
+    for phrase in phrases_of(finding):
+        for seed in range(5):
+            text = written_out(phrase, random.Random(seed), SLOTS, TRAINING.words)  # noqa: S311
+            assert not re.search(r"[\[\]{}|]", text), phrase
+            assert text
+
+
+@pytest.mark.parametrize("finding", EVERY, ids=lambda finding: finding.name)
+def test_a_finding_has_definitions_that_end_in_a_full_stop_and_says_both_presence_and_absence(
+    finding: FindingPhrases,
+) -> None:
+    assert len(finding.definitions) >= 5
+    assert all(definition.endswith(".") for definition in finding.definitions)
+    assert finding.present or finding.clauses
+    assert finding.absent
+
+
+def test_training_and_validation_share_no_wording() -> None:
+    for name, finding in TRAINING.findings.items():
+        shared = phrases_of(finding) & phrases_of(VALIDATION.findings[name])
+        assert not shared, name
+
+
+def test_the_findings_never_trained_on_share_no_wording_with_the_others() -> None:
+    trained = {phrase for finding in TRAINING.findings.values() for phrase in phrases_of(finding)}
+    for name in UNTRAINED.findings.keys() - set(UNTRAINED.core):
+        assert not phrases_of(UNTRAINED.findings[name]) & trained
+        assert name not in TRAINING.findings
+
+
+def test_every_condition_is_drawn_both_present_and_absent() -> None:
+    for name in TRAINING.core:
+        truths = {report.labels[name, None] for report in REPORTS if (name, None) in report.labels}
+        assert truths == {True, False}, name
+
+
+def test_a_level_is_present_only_where_the_condition_is() -> None:
+    for report in REPORTS:
+        for (name, level), present in report.labels.items():
+            if level is not None and present:
+                assert report.labels[name, None]
+
+
+def test_a_herniated_disc_is_also_a_stenosis_at_its_level() -> None:
+    herniated = [
+        (report, level)
+        for report in REPORTS
+        for (name, level), present in report.labels.items()
+        if name == "herniation" and present and level
+    ]
+    assert herniated
+    assert all(report.labels["stenosis", level] for report, level in herniated)
+
+
+def test_the_history_decides_no_label_and_can_be_left_out() -> None:
+    told = [report for report in REPORTS if report.text != report.without_history]
+
+    assert len(told) > 100
+    assert all(len(report.without_history) < len(report.text) for report in told)
+
+
+def test_reports_without_a_lumbar_spine_say_nothing_of_lumbar_levels() -> None:
+    elsewhere = [report for report in REPORTS if ("stenosis", "C5-C6") in report.labels]
+
+    assert elsewhere
+    assert not any(("stenosis", "L4-L5") in report.labels for report in elsewhere)
+
+
+def test_a_list_or_range_of_levels_reads_back_as_those_levels() -> None:
+    lumbar = LEVELS_OF["lumbar"]
+    for seed in range(400):
+        draw = random.Random(seed)  # noqa: S311  wording, not security
+        levels = sorted(draw.sample(lumbar, draw.randint(1, 4)), key=lumbar.index)
+        written = levels_name(levels, draw_style(draw), draw)
+        if re.search("[0-9]", written) and not re.search("L[0-9]{2}", written):  # L34 is for models alone
+            assert {level for place in find_levels(written) for level in place.levels} == set(levels), written
+
+
+def test_an_exchange_of_levels_is_corrected_in_an_addendum() -> None:
+    corrected = [report for report in REPORTS if "addendum" in report.text.lower()]
+
+    assert corrected
+    assert all(any(present for (name, level), present in report.labels.items() if level) for report in corrected)
