@@ -56,7 +56,7 @@ def _key(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
     yield from _comment(_meaning(field), indent)
     entry = _entry_model(field)
     if entry is not None:
-        yield f"{indent}{name}: []"
+        yield f"{indent}{name}: {_yaml(field.default)}"
         for key, inner in entry.model_fields.items():
             yield from _comment(f"{key}: {_meaning(inner)}", f"{indent}#   ")
     elif isinstance(field.default, Path) and field.default.is_absolute():
@@ -72,10 +72,10 @@ def _meaning(field: FieldInfo) -> str:
 
 
 def _entry_model(field: FieldInfo) -> type[BaseModel] | None:
-    """Give the model of the entries of a list, where it is a list of sections."""
+    """Give the model of the entries of a list of sections, or of a section that may be left out."""
     inner = get_args(field.annotation)
-    is_list_of_sections = bool(inner) and isinstance(inner[0], type) and issubclass(inner[0], BaseModel)
-    return inner[0] if is_list_of_sections else None
+    holds_sections = bool(inner) and isinstance(inner[0], type) and issubclass(inner[0], BaseModel)
+    return inner[0] if holds_sections else None
 
 
 def _yaml(value: Any) -> str:

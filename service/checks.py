@@ -17,6 +17,8 @@ from config.errors import SpinelabelError
 from config.settings import Settings
 from integrations.dicom.sender import Delivered, Refused, verify
 from pipeline.images.model_files import check_image_models
+from pipeline.reports.adapter_folder import check_adapter_folder
+from pipeline.reports.engines.chat_server import read_key
 from pipeline.reports.model_folder import check_model_folder, converted_folder, packaged_weights
 from service.cohort_files import read_cohorts
 from service.endpoints import endpoint
@@ -137,6 +139,12 @@ def _cohorts(folder: Path) -> str:
 
 
 def _language_model(settings: Settings) -> str:
+    if settings.reports.adapter is not None:
+        check_adapter_folder(settings.reports.adapter)
+    if server := settings.reports.server:
+        if server.api_key_file:
+            read_key(server.api_key_file)
+        return f"{server.model} at {server.url}, which --deep asks"
     if settings.reports.model != "embedded":
         check_model_folder(Path(settings.reports.model))
         return f"{settings.reports.model} has its files"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from config.conditions import load_conditions
 from config.settings import Settings
+from pipeline.reports.adapter_folder import adapter_use
 from pipeline.reports.model_folder import converted_folder
 from pipeline.values import ReportLabels
 from service.checks import NotWellError, look
@@ -52,17 +53,19 @@ def _answers(settings: Settings) -> str:
 
     conditions = load_conditions(settings.conditions)
     with _converted_aside(settings) as data:
-        labeller = load_labeller(settings.reports.model, settings.reports.prompt, data, SOFTWARE)
+        asked = settings.reports
+        labeller = load_labeller(asked.model, asked.prompt, data, SOFTWARE, adapter_use(asked), asked.server)
     (labelled,) = label_reports(labeller, [Report("check", QUESTIONED)], conditions[:1])
     if not isinstance(labelled, ReportLabels):
         raise NotWellError(f"It answers nothing. {labelled.reason}")
-    return f"{labeller.engine.name} answers"
+    adapted = f" with {labeller.adapter}" if labeller.adapter else ""
+    return f"{labeller.engine.name}{adapted} answers"
 
 
 @contextmanager
 def _converted_aside(settings: Settings) -> Iterator[Path]:
     """Give where the embedded model is converted: a folder of its own where that has not been done yet."""
-    if settings.reports.model != "embedded" or converted_folder(settings.data).exists():
+    if settings.reports.server or settings.reports.model != "embedded" or converted_folder(settings.data).exists():
         yield settings.data
         return
     with tempfile.TemporaryDirectory(prefix="spinelabel-check-") as aside:

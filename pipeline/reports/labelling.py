@@ -1,23 +1,27 @@
 """Reports to findings: ask the language model, then lay over each answer what the report's own words allow."""
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from config.conditions import Condition
-from pipeline.reports.engines.hugging_face import HuggingFaceEngine
+from config.settings import ServerSettings
+from pipeline.calibration import AnsweredBy, Calibration, judge
+from pipeline.reports.adapter_folder import AdapterUse
+from pipeline.reports.engines.choice import load_engines, load_shared_engine, shipped_calibration
+from pipeline.reports.engines.openai import OpenAiEngine
 from pipeline.reports.engines.protocol import Engine, Logits
-from pipeline.reports.errors import PromptTooLong
+from pipeline.reports.engines.shared_engine import AskedText, SharedPrefixEngine
+from pipeline.reports.errors import Unanswered, UnusableModel
 from pipeline.reports.mentions import Mention, ReportText
 from pipeline.reports.models import embedded_model, model_files
 from pipeline.reports.prompts import Prompt, PromptName, load_prompt
+from pipeline.reports.prompts.shared import SharedPrompt, load_shared_prompt
+from pipeline.reports.rule_reader import read_by_rules, rule_reader_knows
 from pipeline.reports.sections import without_sections
 from pipeline.values import Finding, Provenance, ReportLabels, Source, Standing, State
-
-UNCALIBRATED_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,28 +42,72 @@ class UnlabelledReport:
 
 @dataclass(frozen=True)
 class Labeller:
-    """A language engine and the prompt it is asked with; `software` is the version that findings name."""
+    """A language engine and the prompt it is asked with; `software` is the version that findings name.
 
-    engine: Engine
-    prompt: Prompt
+    `calibration` counts for the questions that it has an entry for, and only where it is of this engine and prompt.
+    `summary_engine` writes the summaries where another engine than the answering one does.
+    """
+
+    engine: Engine | SharedPrefixEngine
+    prompt: Prompt | SharedPrompt
     software: str
+    calibration: Calibration | None = None
+    summary_engine: Engine | None = None
+
+    @property
+    def answered_by(self) -> AnsweredBy:
+        """What a calibration must have been fitted on to count here."""
+        return AnsweredBy(self.engine.name, self.adapter, self.engine.data_type, self.prompt.id)
+
+    @property
+    def adapter(self) -> str | None:
+        """The adapter as provenance names it, which says so where it serves only one of summary and answer."""
+        answering = self.engine.adapter
+        if self.summary_engine is None or self.summary_engine.adapter == answering:
+            return answering
+        if answering is None:
+            return f"{self.summary_engine.adapter} for the summary only"
+        return f"{answering} for the answer only"
 
 
-def load_labeller(model: str | Path, prompt: PromptName, data: Path, software: str) -> Labeller:
+def load_labeller(
+    model: str | Path,
+    prompt: PromptName,
+    data: Path,
+    software: str,
+    adapter: AdapterUse | None = None,
+    server: ServerSettings | None = None,
+) -> Labeller:
     """Load the language model, once per process; the embedded one is converted under `data` at first use.
 
     Args:
         model: "embedded", or the folder of a chat model in Hugging Face layout.
-        prompt: "direct" or "summary".
+        prompt: "shared", where the embedded model has an adapter of its own; or "direct" or "summary", or either with
+            "-natural".
         data: the folder of converted models.
         software: name and version of the product, for provenance.
+        adapter: what is laid over the model, and for which of its tasks.
+        server: is asked instead of `model`.
 
     Raises:
-        UnusableModel: the folder holds no model that can answer; EmbeddedModelMissing, one of its kind, where the
-            embedded model's package is not installed.
+        UnusableModel: the folder or the server has no model that can answer; EmbeddedModelMissing, one of its kind,
+            where the embedded model's package is not installed; UnusableAdapter, another, where the adapter cannot be
+            used.
+        ServerAway: the server does not answer.
     """
+    if server is not None:
+        if prompt == "shared":
+            raise UnusableModel(
+                "A server cannot be asked in the shared-prefix layout. Set `reports.prompt` to `direct` or `summary`."
+            )
+        return Labeller(OpenAiEngine(server), load_prompt(prompt), software)
     files = embedded_model(data) if model == "embedded" else model_files(Path(model))
-    return Labeller(HuggingFaceEngine(files.folder, files.name), load_prompt(prompt), software)
+    if prompt == "shared":
+        engine = load_shared_engine(files, adapter)
+        return Labeller(engine, load_shared_prompt(), software, calibration=shipped_calibration(engine))
+    asked = load_prompt(prompt)
+    engines = load_engines(files, adapter, summarises=asked.summary_request is not None)
+    return Labeller(engines.answers, asked, software, summary_engine=engines.summaries)
 
 
 def label_reports(
@@ -78,7 +126,7 @@ def label_reports(
         for condition in conditions
         for level in (None, *condition.levels)
     ]
-    answered: list[list[tuple[_Question, Logits | PromptTooLong]]] = [[] for _ in reports]
+    answered: list[list[tuple[_Question, Logits | Unanswered]]] = [[] for _ in reports]
     for question, answer in zip(questions, _ask(labeller, questions), strict=True):
         answered[question.report].append((question, answer))
     return [_outcome(labeller, report, text, own) for report, text, own in zip(reports, texts, answered, strict=True)]
@@ -93,66 +141,95 @@ class _Question(NamedTuple):
     given: str
 
 
-def _ask(labeller: Labeller, questions: Sequence[_Question]) -> list[Logits | PromptTooLong]:
-    """Answer the questions in their order; with Summary-Query one summary serves a condition and its levels."""
-    prompt, engine = labeller.prompt, labeller.engine
-    summaries: dict[tuple[int, str], str | PromptTooLong] = {}
+def _ask(labeller: Labeller, questions: Sequence[_Question]) -> list[Logits | Unanswered]:
+    """Answer the questions in their order."""
+    if isinstance(labeller.engine, SharedPrefixEngine):
+        return _ask_together(labeller.engine, questions)
+    return _ask_one_by_one(labeller, labeller.engine, questions)
+
+
+def _ask_together(engine: SharedPrefixEngine, questions: Sequence[_Question]) -> list[Logits | Unanswered]:
+    """Ask all that a report is asked from one reading of it; of two where a condition leaves a section out."""
+    readings: dict[tuple[int, str], list[int]] = {}
+    for place, question in enumerate(questions):
+        readings.setdefault((question.report, question.given), []).append(place)
+    asked = [
+        AskedText(given, tuple((questions[place].condition, questions[place].level) for place in places))
+        for (_, given), places in readings.items()
+    ]
+    answers: dict[int, Logits | Unanswered] = {}
+    for places, answered in zip(readings.values(), engine.answer_reports(asked), strict=True):
+        each = [answered] * len(places) if isinstance(answered, Unanswered) else answered
+        answers.update(zip(places, each, strict=True))
+    return [answers[place] for place in range(len(questions))]
+
+
+def _ask_one_by_one(labeller: Labeller, engine: Engine, questions: Sequence[_Question]) -> list[Logits | Unanswered]:
+    """Ask each question on its own; with Summary-Query one summary serves a condition and its levels."""
+    prompt = labeller.prompt
+    if isinstance(prompt, SharedPrompt):
+        raise TypeError("the shared-prefix layout takes an engine of its own")
+    summaries: dict[tuple[int, str], str | Unanswered] = {}
     if prompt.summary_request is not None:
         firsts = {(question.report, question.condition.name): question for question in reversed(questions)}
         chats = [prompt.summary_chat(question.condition, question.given) for question in firsts.values()]
-        summaries = dict(zip(firsts, engine.summarise(chats), strict=True))
-    answers: list[Logits | PromptTooLong | None] = []
+        summaries = dict(zip(firsts, (labeller.summary_engine or engine).summarise(chats), strict=True))
+    answers: list[Logits | Unanswered | None] = []
     prompts = []
     for question in questions:
         summary = summaries.get((question.report, question.condition.name))
-        answers.append(summary if isinstance(summary, PromptTooLong) else None)
-        if not isinstance(summary, PromptTooLong):
+        answers.append(summary if isinstance(summary, Unanswered) else None)
+        if not isinstance(summary, Unanswered):
             prompts.append(prompt.answer_prompt(question.condition, question.level, question.given, summary))
     answered = iter(engine.answer(prompts))
     return [next(answered) if answer is None else answer for answer in answers]
 
 
 def _outcome(
-    labeller: Labeller, report: Report, text: ReportText, answers: Sequence[tuple[_Question, Logits | PromptTooLong]]
+    labeller: Labeller, report: Report, text: ReportText, answers: Sequence[tuple[_Question, Logits | Unanswered]]
 ) -> ReportLabels | UnlabelledReport:
     if not text.holds_findings:
         return UnlabelledReport(report.id, "The report holds no findings, conclusion or addendum.")
     findings = []
     for question, answer in answers:
-        if isinstance(answer, PromptTooLong):
+        if isinstance(answer, Unanswered):
             return UnlabelledReport(report.id, str(answer))
         findings.append(_finding(labeller, text, question, answer))
     return ReportLabels(report.id, tuple(findings))
 
 
 def _finding(labeller: Labeller, text: ReportText, question: _Question, logits: Logits) -> Finding:
-    condition, level, engine = question.condition, question.level, labeller.engine
-    probability = round(0.5 * (1 + math.tanh(logits.log_odds / 2)), 4)
-    answer = probability >= UNCALIBRATED_THRESHOLD
+    condition, level, engine, calibration = question.condition, question.level, labeller.engine, labeller.calibration
+    asked = (condition.name, level, condition.definition_version)
+    entry = calibration.entry(labeller.answered_by, *asked) if calibration else None
+    rules = read_by_rules(text.text, condition, level) if rule_reader_knows(condition) else None
+    judged = judge(entry, logits.log_odds, rules)
     mention = text.mention(condition, level)
-    state, reason = _state(answer, mention, is_shown=level is None or text.shows(level), level=level)
-    if state in {State.PRESENT, State.ABSENT} and abs(logits.log_odds) <= engine.noise:
+    state, reason = _state(judged.answer, mention, is_shown=level is None or text.shows(level), level=level)
+    if state in {State.PRESENT, State.ABSENT} and abs(judged.margin) <= engine.noise:
         state, reason = State.UNCERTAIN, "The answer is nearer to the threshold than the model can tell."
+    elif state in {State.PRESENT, State.ABSENT} and rules is not None and rules != judged.answer:
+        state, reason = State.UNCERTAIN, "The rules, which read every report as well, answer otherwise."
     return Finding(
         condition=condition.name,
         level=level,
         source=Source.REPORT,
         state=state,
-        answer=answer,
-        probability=probability,
+        answer=judged.answer,
+        probability=judged.probability,
         log_odds=logits.log_odds,
         logits=(logits.yes, logits.no),
-        threshold=UNCALIBRATED_THRESHOLD,
-        standing=Standing.UNCALIBRATED,
+        threshold=judged.threshold,
+        standing=calibration.standing if calibration and entry else Standing.UNCALIBRATED,
         reason=reason,
         evidence=mention.sentence,
         disc=None,
         provenance=Provenance(
             model=engine.name,
-            adapter=engine.adapter,
+            adapter=labeller.adapter,
             prompt=labeller.prompt.id,
             definition_version=condition.definition_version,
-            calibration=None,
+            calibration=calibration.name if calibration and entry else None,
             input_sha256=hashlib.sha256(question.given.encode()).hexdigest(),
             software=labeller.software,
         ),

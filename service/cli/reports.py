@@ -19,21 +19,41 @@ def label(
     file: Annotated[Path, typer.Argument(help="CSV, JSON Lines or Parquet with `id` and `text`.", exists=True)],
     out: Annotated[Path, typer.Option(help="JSON Lines file for the labels.")] = Path("labels.jsonl"),
     conditions: Annotated[Path, typer.Option(help="Conditions file.")] = EMBEDDED_CONDITIONS,
-    prompt: Annotated[Literal["direct", "summary"], typer.Option(help="Direct Query or Summary-Query.")] = "direct",
+    prompt: Annotated[
+        Literal["shared", "direct", "summary", "direct-natural", "summary-natural"],
+        typer.Option(help="How the report is asked: all questions from one reading, Direct Query or Summary-Query."),
+    ] = "shared",
     model: Annotated[str, typer.Option(help="`embedded`, or the folder of a chat model.")] = "embedded",
+    calibration: Annotated[Path | None, typer.Option(help="Thresholds from `calibrate`.", exists=True)] = None,
+    adapter: Annotated[Path | None, typer.Option(help="Folder of an adapter for the model.")] = None,
+    summary_model: Annotated[
+        Literal["base", "adapted"], typer.Option(help="With an adapter: which model writes the summary.")
+    ] = "adapted",
+    answer_model: Annotated[
+        Literal["base", "adapted"], typer.Option(help="With an adapter: which model answers.")
+    ] = "adapted",
 ) -> None:
     """Label every report of a file.
 
     Example: spinelabel label reports.csv --out labels.jsonl
     """
+    from dataclasses import replace
+
+    from pipeline.calibration import read_calibration
+    from pipeline.reports.adapter_folder import AdapterUse
     from pipeline.reports.labelling import UnlabelledReport, label_reports, load_labeller
     from pipeline.reports.tables import read_reports, write_labels
-    from pipeline.values import ReportLabels
+    from pipeline.values import ReportLabels, Standing
     from service.installation import SOFTWARE
 
     asked = load_conditions(conditions)
     table = read_reports(file)
-    labeller = load_labeller(model, prompt, Settings().data, SOFTWARE)
+    use = None if adapter is None else AdapterUse(adapter, summary_model, answer_model)
+    settings = Settings()
+    server = settings.reports.server if model == "embedded" else None
+    labeller = load_labeller(model, prompt, settings.data, SOFTWARE, use, server)
+    if calibration:
+        labeller = replace(labeller, calibration=read_calibration(calibration))
     batches = [table.reports[start : start + BATCH] for start in range(0, len(table.reports), BATCH)]
     outcomes = [
         outcome
@@ -46,4 +66,14 @@ def label(
     console.print(f"{len(labelled)} reports labelled into {out}; {len(unlabelled)} were not.", soft_wrap=True)
     for reason, times in Counter(outcome.reason for outcome in unlabelled).items():
         console.print(f"{times}: {reason}", markup=False)
-    console.print("The labels are uncalibrated: the embedded model without an adapter labels at chance.")
+    findings = [finding for labels in labelled for finding in labels.findings]
+    uncalibrated = {
+        f"{finding.condition} {finding.level or ''}".strip(): None
+        for finding in findings
+        if finding.standing is Standing.UNCALIBRATED
+    }
+    if uncalibrated:
+        unheld = "There are no thresholds for exactly this model, prompt and definition of"
+        console.print(f"{unheld} {', '.join(uncalibrated)}: these are uncalibrated.", soft_wrap=True, markup=False)
+    if any(finding.standing is Standing.DEMONSTRATION for finding in findings):
+        console.print("Labels marked demonstration come from a model trained and calibrated on invented reports only.")

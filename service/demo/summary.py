@@ -51,8 +51,8 @@ def summarise(console: Console, outcome: Outcome) -> None:
         if counted["of"]:
             console.print(f"{counted['agree']} of {counted['of']} known labels agree with the {source} findings.")
     console.print(
-        "The embedded language model is uncalibrated and labels at chance; the image classifier is a demonstration, "
-        "fitted on drawn spines. Neither says anything about a patient."
+        "Both are a demonstration: the embedded language model was trained on invented reports only, the image "
+        "classifier on drawn spines. They are no basis for a decision on a patient."
     )
     console.print(f"Structured reports: {out / 'sr'}\nExport of {export.rows} rows: {out / 'export'}")
     console.print(f"Summary: {out / 'summary.json'}\nLog of the daemon: {out / 'daemon.log'}")

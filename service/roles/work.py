@@ -9,6 +9,7 @@ from structlog.typing import FilteringBoundLogger
 from config.conditions import load_conditions
 from config.settings import Settings
 from pipeline.images.reading import load_image_reader
+from pipeline.reports.adapter_folder import adapter_use
 from pipeline.reports.labelling import load_labeller
 from service.documents import DocumentWriter
 from service.guard import forgive_stop
@@ -36,7 +37,8 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     presence.say(RoleState.LOADING, "The models are being loaded.")
     conditions = load_conditions(settings.conditions)
     engine, store = open_database(settings.data, change_log(log)), ObjectStore(settings.data)
-    labeller = load_labeller(settings.reports.model, settings.reports.prompt, settings.data, SOFTWARE)
+    asked = settings.reports
+    labeller = load_labeller(asked.model, asked.prompt, settings.data, SOFTWARE, adapter_use(asked), asked.server)
     installation = load_installation(settings.data, settings.dicom.ae_title, conditions)
     workshop = Workshop(
         engine=engine,

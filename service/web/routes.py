@@ -21,9 +21,8 @@ from service.web.search import search
 from service.web.study_page import study_page
 
 LIMITS = (
-    "The embedded language model is uncalibrated: without an adapter it labels reports at chance. "
-    "Findings marked demonstration come from a classifier fitted on drawn spines. "
-    "Neither says anything about a patient."
+    "Findings marked demonstration come from parts that were fitted on invented reports and drawn spines only: "
+    "the embedded language model and the embedded image classifiers. They are no basis for a decision on a patient."
 )
 
 

@@ -49,6 +49,16 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
         ),
         pytest.param("dicom: {host: 192.0.2.1}", "dicom.calling", id="a receiver that is open to all"),
         pytest.param("web: {host: 192.0.2.1}", "loopback", id="a page without accounts that is open to all"),
+        pytest.param(
+            "reports: {server: {url: 'http://me:secret@host/v1', model: m}}",
+            "reports.server.url",
+            id="a URL with a password",
+        ),
+        pytest.param(
+            "reports: {server: {url: 'http://host/v1', modl: m}}",
+            "reports.server.modl is no known key; the nearest is `model`",
+            id="in a section that may be left out",
+        ),
         pytest.param("[1, 2]", "keys and values", id="no keys"),
         pytest.param("dicom: {", "not YAML", id="no YAML"),
     ],

@@ -146,7 +146,7 @@ def test_both_sources_have_findings_and_say_how_far_to_trust_them(hospital: Hosp
     with reading(hospital.daemon.engine()) as session:
         rows = stored_findings(session, outcome)
 
-    assert {(row.source, row.standing) for row in rows} == {("report", "uncalibrated"), ("image", "demonstration")}
+    assert {(row.source, row.standing) for row in rows} == {("report", "demonstration"), ("image", "demonstration")}
     assert len([row for row in rows if row.source == "report"]) == 8  # 5 conditions and 3 levels
     answered = [(row.answer, row.probability, row.threshold) for row in rows if row.probability is not None]
     assert all(answer == (probability >= (threshold or 0)) for answer, probability, threshold in answered)

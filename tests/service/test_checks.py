@@ -15,7 +15,16 @@ import yaml
 from safetensors.numpy import save
 from sqlalchemy import Engine, text
 
-from config.settings import Destination, ExportSettings, Peer, ReportSettings, Settings, StorageSettings, load_settings
+from config.settings import (
+    Destination,
+    ExportSettings,
+    Peer,
+    ReportSettings,
+    ServerSettings,
+    Settings,
+    StorageSettings,
+    load_settings,
+)
 from integrations.dicom.stand_in import start_stand_in
 from pipeline.reports.models import embedded_model
 from service.checks import check_installation
@@ -82,6 +91,18 @@ def test_a_port_that_another_program_holds_is_named(site: Site) -> None:
         hl7 = settings.hl7.model_copy(update={"port": taken})
 
         assert f"127.0.0.1:{taken}: Address already in use" in unwell(site(hl7=hl7))["port of listen"]
+
+
+def test_a_language_server_is_named_and_its_missing_key_is_found(site: Site, tmp_path: Path) -> None:
+    server = ServerSettings(url="http://127.0.0.1:8000/v1", model="llama", api_key_file=tmp_path / "key")
+    settings = site(reports=ReportSettings(model=str(tmp_path / "none"), server=server))
+
+    without = unwell(settings)["language model"]
+    (tmp_path / "key").write_text("secret-canary")
+    [well] = [check.reason for check in check_installation(settings) if check.name == "language model"]
+
+    assert without.startswith(f"{tmp_path / 'key'} holds no readable key.")
+    assert well == "llama at http://127.0.0.1:8000/v1, which --deep asks"
 
 
 @pytest.mark.parametrize("missing", ["config.json", "tokenizer", "weights", "model-00002-of-00002.safetensors"])

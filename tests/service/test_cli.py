@@ -37,6 +37,8 @@ def spinelabel(*arguments: str | Path, folder: Path) -> subprocess.CompletedProc
         "demo",
         "serve",
         "label",
+        "evaluate",
+        "calibrate",
         "discs",
         "inspect hl7",
         "inspect study",
@@ -53,6 +55,7 @@ def spinelabel(*arguments: str | Path, folder: Path) -> subprocess.CompletedProc
         "cohort export",
         "train detector",
         "train images",
+        "train summaries",
     ],
 )
 def test_each_command_helps_with_an_example(command: str, tmp_path: Path) -> None:
@@ -128,7 +131,7 @@ def test_labels_are_lines_of_json_and_a_bad_row_costs_no_other(tmp_path: Path) -
         ("1", "L5-S1"),
     ]
     assert "1 were not" in done.stdout
-    assert "uncalibrated" in done.stdout
+    assert "demonstration" in done.stdout
 
 
 def test_a_person_pairs_a_report_with_a_study(tmp_path: Path) -> None:

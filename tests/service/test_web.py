@@ -89,7 +89,7 @@ def test_the_page_says_what_the_embedded_models_cannot_do(engine: Engine, page: 
     add_study(engine)
 
     for address in ("/", f"/studies/{link(engine, Study)}"):
-        assert "labels reports at chance" in text(page, address)
+        assert "no basis for a decision on a patient" in text(page, address)
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,21 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from config.conditions import Condition
-from pipeline.reports.engines.protocol import AnswerPrompt, Message
+from pipeline.reports.engines.protocol import AnswerMode, AnswerPrompt, Message
 
-PromptName = Literal["direct", "summary"]
+ChatPromptName = Literal["direct", "summary", "direct-natural", "summary-natural"]
+PromptName = Literal["shared", "direct", "summary", "direct-natural", "summary-natural"]
 
 _FILES = {"direct": "direct-1.yaml", "summary": "summary-1.yaml"}
 """The version of each prompt in use; older files stay, so that an old label can be made again."""
+_NATURAL = "-natural"
 
 
 class Prompt(BaseModel):
     """A way of asking. Placeholders are {condition}, {report}, {definition} and {at_level}.
 
-    `summary_request` is None where the report is asked directly. `opening` begins the model's answer.
+    `summary_request` is None where the report is asked directly. `opening` begins the model's answer, and
+    `mode` says how the answer stands behind it; the modes give other probabilities, and are calibrated apart.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +31,7 @@ class Prompt(BaseModel):
     system: str
     question: str
     opening: str
+    mode: AnswerMode = "published"
     summary_request: str | None = None
 
     def summary_chat(self, condition: Condition, report: str) -> tuple[Message, ...]:
@@ -49,14 +53,22 @@ class Prompt(BaseModel):
         before: tuple[Message, ...] = (self._task(condition, report),)
         if summary is not None:
             before = (*self.summary_chat(condition, report), Message("assistant", summary))
-        return AnswerPrompt((*before, Message("user", question)), self.opening)
+        return AnswerPrompt((*before, Message("user", question)), self.opening, self.mode)
+
+    def answered_naturally(self) -> "Prompt":
+        """Give the same words in the natural mode, under an id of their own: `direct-natural/1` for `direct/1`."""
+        name, version = self.id.split("/")
+        return self.model_copy(
+            update={"id": f"{name}{_NATURAL}/{version}", "opening": self.opening.rstrip(), "mode": "natural"}
+        )
 
     def _task(self, condition: Condition, report: str) -> Message:
         return Message("system", self.system.format(condition=condition.asked_as, report=report))
 
 
 @cache
-def load_prompt(name: PromptName) -> Prompt:
+def load_prompt(name: ChatPromptName) -> Prompt:
     """Read the prompt of that name in the version that is in use."""
-    path = Path(__file__).parent / _FILES[name]
-    return Prompt.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    path = Path(__file__).parent / _FILES[name.removesuffix(_NATURAL)]
+    prompt = Prompt.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return prompt.answered_naturally() if name.endswith(_NATURAL) else prompt

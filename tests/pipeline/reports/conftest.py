@@ -47,7 +47,12 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
     """Write a Llama model of two small layers with random weights, which answers and writes nonsense."""
 
     def make(
-        words: tuple[str, ...] = ("yes", "no"), template: str | None = CHAT_TEMPLATE, *, adds_begin: bool = False
+        words: tuple[str, ...] = ("yes", "no"),
+        template: str | None = CHAT_TEMPLATE,
+        *,
+        adds_begin: bool = False,
+        tied: bool = False,
+        hidden: int = 32,
     ) -> Path:
         folder = tmp_path_factory.mktemp("model")
         tokenizer = byte_tokenizer(words, template, adds_begin=adds_begin)
@@ -55,13 +60,14 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> MakeModel:
         torch.manual_seed(1)
         config = LlamaConfig(
             vocab_size=len(tokenizer),
-            hidden_size=32,
+            hidden_size=hidden,
             intermediate_size=64,
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
             max_position_embeddings=1500,
             initializer_range=0.3,
+            tie_word_embeddings=tied,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )

@@ -18,6 +18,7 @@ from pipeline.values import Finding, ReportLabels, Standing, State
 
 CONDITIONS = load_conditions()
 STENOSIS = next(condition for condition in CONDITIONS if condition.name == "stenosis")
+UNRULED = Condition(name="narrow canal", definition="The canal is narrowed.")
 LUMBAR = Report("a", "MRI LUMBAR SPINE\nHISTORY: lung primary.\nFINDINGS: L4-5 canal narrowed. ?Slip of L4.")
 CERVICAL = Report("b", "MRI CERVICAL SPINE\nC5-6 canal narrowed.")
 EMPTY = Report("c", " \n")
@@ -27,7 +28,8 @@ HEADING = Report("d", "MRI LUMBAR SPINE\nFINDINGS:\n")
 class FixedEngine:
     """Answers every prompt with the same logits, and keeps what it was asked."""
 
-    name, adapter, summaries_fit_to_show, context_length, noise = "fixed@sha256:0", None, False, 100, 0.1
+    name, adapter, data_type, summaries_fit_to_show = "fixed@sha256:0", None, "float32", False
+    context_length, noise = 100, 0.1
 
     def __init__(self, logits: Logits = Logits(3.0, 0.0)) -> None:  # noqa: B008  a tuple never changes
         self._logits = logits
@@ -157,7 +159,7 @@ def test_the_state_is_laid_over_the_answer_and_does_not_change_it(
     ],
 )
 def test_the_rounded_probability_decides(logits: Logits, answer: bool, state: State) -> None:
-    finding = label_one(LUMBAR, FixedEngine(logits))["stenosis", None]
+    finding = label_one(LUMBAR, FixedEngine(logits), UNRULED)["narrow canal", None]
 
     assert (finding.answer, finding.state) == (answer, state)
     assert finding.answer == (finding.probability is not None and finding.probability >= 0.5)
@@ -176,3 +178,10 @@ def test_a_condition_that_is_only_a_name_and_a_definition_is_labelled() -> None:
     findings = label_one(Report("e", "Scoliosis to the left."), FixedEngine(), scoliosis)
 
     assert findings["scoliosis", None].state is State.PRESENT
+
+
+def test_a_label_that_the_rules_contradict_is_uncertain_and_keeps_its_answer() -> None:
+    finding = label_one(LUMBAR, FixedEngine(Logits(0.0, 3.0)))["stenosis", None]
+
+    assert (finding.answer, finding.state) == (False, State.UNCERTAIN)
+    assert "rules" in finding.reason

@@ -1,5 +1,7 @@
 """The exact messages that a model is sent."""
 
+from typing import Literal
+
 import pytest
 
 from config.conditions import load_conditions
@@ -66,6 +68,17 @@ def test_a_condition_is_asked_by_its_prompt_name() -> None:
 
     assert "diagnose cauda equina using" in asked.chat[0].content
     assert "have cauda equina?" in asked.chat[1].content
+
+
+@pytest.mark.parametrize("name", ["direct", "summary"])
+def test_the_natural_mode_changes_the_opening_and_the_id_and_no_word(name: Literal["direct", "summary"]) -> None:
+    published, natural = load_prompt(name), load_prompt("direct-natural" if name == "direct" else "summary-natural")
+
+    ours, theirs = (prompt.answer_prompt(STENOSIS, None, "Text.") for prompt in (natural, published))
+
+    assert (natural.id, ours.opening, ours.mode) == (f"{name}-natural/1", "ANSWER:", "natural")
+    assert (published.id, theirs.opening, theirs.mode) == (f"{name}/1", "ANSWER: ", "published")
+    assert ours.chat == theirs.chat
 
 
 def test_direct_query_has_no_summary_to_ask_for() -> None:
