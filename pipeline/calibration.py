@@ -210,16 +210,7 @@ def platt_scaling(present: Flags, log_odds: Floats) -> tuple[float, float]:
     positives, negatives = int(present.sum()), int((~present).sum())
     targets = np.where(present, (positives + 1) / (positives + 2), 1 / (negatives + 2))
     mean, spread = float(log_odds.mean()), float(log_odds.std()) or 1.0
-    standardised = (log_odds - mean) / spread
-
-    def loss(parameters: Floats) -> tuple[float, Floats]:
-        slope, offset = parameters
-        shown = slope * standardised + offset
-        errors = 0.5 * (1 + np.tanh(shown / 2)) - targets
-        value = float((np.logaddexp(0, shown) - targets * shown).sum() + slope**2 / 2)
-        return value, np.array([errors @ standardised + slope, errors.sum()])
-
-    fitted = minimize(loss, np.array([1.0, 0.0]), jac=True, bounds=[(_LEAST_SLOPE, None), (None, None)]).x
+    fitted = _logistic(((log_odds - mean) / spread)[:, None], targets, [_LEAST_SLOPE])
     slope = float(fitted[0]) / spread
     return slope, float(fitted[1]) - slope * mean
 
@@ -259,17 +250,29 @@ def rules_weight(present: Flags, log_odds: Floats, rules: Flags) -> float:
     Logistic regression on both, with a ridge of 1 on the standardised log-odds and on the rules' sign; neither can
     count against itself.
     """
-    standardised = np.column_stack([(log_odds - log_odds.mean()) / (log_odds.std() or 1.0), np.where(rules, 1.0, -1.0)])
+    spread = float(log_odds.std()) or 1.0
+    features = np.column_stack([(log_odds - log_odds.mean()) / spread, _signs(rules)])
+    slope, weight, _ = _logistic(features, present, [_LEAST_SLOPE, 0])
+    return float(weight / slope * spread)
+
+
+def _logistic(features: Floats, targets: Floats | Flags, lowest: Sequence[float]) -> Floats:
+    """Fit coefficients, none under its lowest and with a ridge of 1, and the offset, which comes last."""
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
-        shown = standardised @ parameters[:2] + parameters[2]
-        errors = 0.5 * (1 + np.tanh(shown / 2)) - present
-        value = float((np.logaddexp(0, shown) - present * shown).sum() + (parameters[:2] ** 2).sum() / 2)
-        return value, np.append(errors @ standardised + parameters[:2], errors.sum())
+        coefficients = parameters[:-1]
+        shown = features @ coefficients + parameters[-1]
+        errors = 0.5 * (1 + np.tanh(shown / 2)) - targets
+        value = float((np.logaddexp(0, shown) - targets * shown).sum() + (coefficients**2).sum() / 2)
+        return value, np.append(errors @ features + coefficients, errors.sum())
 
-    bounds = [(_LEAST_SLOPE, None), (0, None), (None, None)]
-    slope, weight, _ = minimize(loss, np.array([1.0, 1.0, 0.0]), jac=True, bounds=bounds).x
-    return float(weight / slope * (log_odds.std() or 1.0))
+    bounds = [*((low, None) for low in lowest), (None, None)]
+    fitted: Floats = minimize(loss, np.append(np.ones(len(lowest)), 0.0), jac=True, bounds=bounds).x
+    return fitted
+
+
+def _signs(rules: Flags) -> Floats:
+    return np.where(rules, 1.0, -1.0)
 
 
 def _fit_entry(question: tuple[str, str | None, str], present: Flags, examples: Sequence[Example]) -> CalibrationEntry:
@@ -277,7 +280,7 @@ def _fit_entry(question: tuple[str, str | None, str], present: Flags, examples: 
     rules = [example.rules for example in examples if example.rules is not None]
     weight = rules_weight(present, log_odds, np.array(rules)) if len(rules) == len(examples) else 0.0
     if weight:
-        log_odds = log_odds + weight * np.where(np.array(rules), 1.0, -1.0)
+        log_odds = log_odds + weight * _signs(np.array(rules))
     threshold = equal_error_log_odds(present, log_odds)
     figures = measure_answers(Answers(present, log_odds >= threshold, log_odds), draws=0)
     slope, offset = platt_scaling(present, log_odds)
