@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 import typer
 from rich.box import SIMPLE
@@ -57,9 +57,7 @@ def evaluate(
         baseline_rows,
         calibrate_and_test,
         evaluate_examples,
-        published_figures,
         refuse_calibrated,
-        row_values,
     )
     from pipeline.reports.labelled import read_labelled
 
@@ -84,17 +82,7 @@ def evaluate(
             rows += evaluate_examples(labeller.answered_by, examples, asks_summary=asks_summary, calibration=thresholds)
     baselines = baseline_rows(tested, asked)
     if as_json:
-        published = [
-            {"condition": condition, "level": level, **figures}
-            for (condition, level), figures in published_figures().items()
-        ]
-        values = {
-            "rows": [row_values(row) for row in rows],
-            "baselines": [row_values(row) for row in baselines],
-            "published": published,
-            "unlabelled": [{"id": each.report_id, "reason": each.reason} for each in unlabelled],
-        }
-        typer.echo(json.dumps(values))
+        typer.echo(json.dumps(_values(rows, baselines, unlabelled)))
         return
     _print_tables(rows, baselines)
     _print_unlabelled(unlabelled)
@@ -180,6 +168,22 @@ def _answer(
         examples += answered
         failed += unlabelled
     return examples, failed
+
+
+def _values(
+    rows: "list[Row]", baselines: "list[Row]", unlabelled: "list[UnlabelledReport]"
+) -> dict[str, list[dict[str, Any]]]:
+    from pipeline.reports.comparison import published_figures, row_values
+
+    return {
+        "rows": [row_values(row) for row in rows],
+        "baselines": [row_values(row) for row in baselines],
+        "published": [
+            {"condition": condition, "level": level, **figures}
+            for (condition, level), figures in published_figures().items()
+        ],
+        "unlabelled": [{"id": each.report_id, "reason": each.reason} for each in unlabelled],
+    }
 
 
 def _print_tables(rows: "list[Row]", baselines: "list[Row]") -> None:

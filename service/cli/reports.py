@@ -1,8 +1,9 @@
 """`spinelabel label`: reports in a file to labels."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.progress import track
@@ -10,6 +11,9 @@ from rich.progress import track
 from config.conditions import EMBEDDED_CONDITIONS, load_conditions
 from config.settings import Settings
 from service.cli import app, console
+
+if TYPE_CHECKING:
+    from pipeline.values import Finding
 
 BATCH = 16
 
@@ -43,7 +47,7 @@ def label(
     from pipeline.reports.adapter_folder import AdapterUse
     from pipeline.reports.labelling import UnlabelledReport, label_reports, load_labeller
     from pipeline.reports.tables import read_reports, write_labels
-    from pipeline.values import ReportLabels, Standing
+    from pipeline.values import ReportLabels
     from service.installation import SOFTWARE
 
     asked = load_conditions(conditions)
@@ -66,7 +70,13 @@ def label(
     console.print(f"{len(labelled)} reports labelled into {out}; {len(unlabelled)} were not.", soft_wrap=True)
     for reason, times in Counter(outcome.reason for outcome in unlabelled).items():
         console.print(f"{times}: {reason}", markup=False)
-    findings = [finding for labels in labelled for finding in labels.findings]
+    _print_standing([finding for labels in labelled for finding in labels.findings])
+
+
+def _print_standing(findings: "Sequence[Finding]") -> None:
+    """Say how far the labels can be trusted."""
+    from pipeline.values import Standing
+
     uncalibrated = {
         f"{finding.condition} {finding.level or ''}".strip(): None
         for finding in findings
