@@ -109,12 +109,9 @@ def level_sentences(writer: Writer, states: Mapping[str, str]) -> list[Statement
         bad = [level for level in bad if level != first]
         quiet = [level for level in quiet if level != other]
     if mode == "merged":
-        for kind in ("stenosis", "herniation"):
-            alike = [level for level in bad if states[level] == kind]
-            if kind == "stenosis" and alike:
-                said.append((kind, alike))
-            elif alike:
-                said += [(kind, [level]) for level in alike]
+        if narrowed := [level for level in bad if states[level] == "stenosis"]:
+            said.append(("stenosis", narrowed))
+        said += [("herniation", [level]) for level in bad if states[level] == "herniation"]
         if quiet and draw.random() < 0.6:
             said.append(("quiet", sorted(draw.sample(quiet, draw.randint(1, len(quiet))), key=levels.index)))
     else:

@@ -83,7 +83,7 @@ def _typed(text: str, layout: Layout, draw: random.Random) -> str:
     if "short" in layout.habits:
         for long, short in _ABBREVIATIONS:
             if draw.random() < 0.4:
-                text = re.sub(rf"\b{long}|(?<=\W){long}", short, text) if long.strip() else text
+                text = re.sub(rf"\b{long}|(?<=\W){long}", short, text)
     if layout.errors:
         text = " ".join(
             _misspelt(word, draw) if draw.random() < layout.errors * 2 else word for word in text.split(" ")
