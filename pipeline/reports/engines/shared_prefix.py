@@ -65,13 +65,7 @@ def read_definitions(body: Any, definitions: Sequence[Sequence[int]], ends_at: i
         use_cache=True,
     )
     real = places[None] < lengths[:, None]
-    layers = tuple(
-        (
-            layer.keys.transpose(1, 2)[real].transpose(0, 1)[None],
-            layer.values.transpose(1, 2)[real].transpose(0, 1)[None],
-        )
-        for layer in cache.layers
-    )
+    layers = tuple((_in_a_row(layer.keys, real), _in_a_row(layer.values, real)) for layer in cache.layers)
     return ReadDefinitions(layers, torch.arange(len(definitions), device=device).repeat_interleave(lengths))
 
 
