@@ -72,7 +72,7 @@ def _reports(number: int, phrases: Phrases) -> Iterator[InventedReport]:
 
 def _batch(draw: random.Random, phrases: Phrases, reports: Sequence[InventedReport]) -> ExampleBatch:
     names = list(phrases.findings)
-    definitions = tuple(draw.choice(phrases.findings[name].definitions) for name in names)
+    definitions = tuple(_definition(draw, phrases, name) for name in names)
     examples = tuple(
         Example(
             report.without_history if draw.random() < 0.35 else report.text,
@@ -107,6 +107,12 @@ def _questions(
     )
 
 
+def _definition(draw: random.Random, phrases: Phrases, name: str) -> str:
+    """Choose a wording; of the core conditions most often the one that they are asked with."""
+    wordings = phrases.findings[name].definitions
+    return wordings[0] if name in phrases.core and draw.random() < 0.4 else draw.choice(wordings)
+
+
 def _name(draw: random.Random, phrases: Phrases, name: str) -> str:
     also = phrases.findings[name].also
-    return draw.choice(also) if also and draw.random() < (0.2 if name in phrases.core else 0.35) else name
+    return draw.choice(also) if also and draw.random() < (0.3 if name in phrases.core else 0.35) else name

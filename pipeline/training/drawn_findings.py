@@ -22,10 +22,14 @@ class Statement:
 
 @dataclass
 class Truth:
-    """The truth of a report while it is drawn: finding to levels, None being the report as a whole."""
+    """The truth of a report while it is drawn: finding to levels, None being the report as a whole.
+
+    `open` is unclear, `open_levels` are findings of which each level that does not show them is.
+    """
 
     present: set[tuple[str, str | None]] = field(default_factory=set)
     open: set[tuple[str, str | None]] = field(default_factory=set)
+    open_levels: set[str] = field(default_factory=set)
     stated: set[str] = field(default_factory=set)
 
 

@@ -11,12 +11,17 @@ from dataclasses import dataclass
 from pipeline.training.drawn_findings import Kind, Statement, Truth, Writer, level_sentences
 from pipeline.training.report_layouts import draw_layout, laid_out
 from pipeline.training.report_levels import LEVELS_OF
+from pipeline.training.report_passages import Passage, draw_levels, passage_slots
 from pipeline.training.report_phrases import FindingPhrases, Phrases, written_out
 
 _REGIONS = {"lumbar": 74, "whole": 12, "cervical": 8, "thoracic": 6}
 _KINDS: tuple[Kind, ...] = ("present", "absent", "lookalike", "past", "hedged")
-_SILENT = 0.25
+_SILENT, _SILENT_WHERE_BRIEF = 0.25, 0.85
 """How often a report says nothing of a condition that it does not show."""
+_BRIEF = 0.2
+"""How often a report is a note of a few lines."""
+_WITH_PASSAGE = 0.35
+_WEIGHTS, _OTHER_WEIGHT = {"L3-L4": 22, "L4-L5": 30, "L5-S1": 28}, 9
 _ONCE = ("cancer", "spondylolisthesis", "cauda equina compression")
 _SHARES = {  # of present, absent, lookalike, past, hedged
     "cancer": (28, 30, 26, 6, 4),
@@ -46,32 +51,94 @@ def draw_report(seed: int, phrases: Phrases) -> InventedReport:
     draw = random.Random(seed)  # noqa: S311  wording, not security
     writer = Writer(draw, phrases)
     region = draw.choices(list(_REGIONS), list(_REGIONS.values()))[0]
-    levels = _levels(region)
-    states = _states(draw, levels)
-    truth = _truth(states)
+    brief = draw.random() < _BRIEF
+    passages = phrases.passages if region in {"lumbar", "whole"} and draw.random() < _WITH_PASSAGE else ()
+    body = _passage_body(writer, passages, _levels(region)) if passages else _body(writer, region)
+    truth, statements = body.truth, body.statements
+    for name in _ONCE:
+        if name not in body.settled and not (name == "cauda equina compression" and region in {"cervical", "thoracic"}):
+            silent = _SILENT_WHERE_BRIEF if brief else _SILENT
+            _add_condition(writer, phrases.findings[name], body, silent)
+    _add_negations(writer, phrases, body)
+    for finding in _other_findings(draw, phrases, region, brief=brief):
+        kind = draw.choices(_KINDS, _HELD_OUT_SHARES if phrases.held_out else _OTHER_SHARES)[0]
+        _say(writer, finding, kind, draw.choice(_levels_of(finding, region)), (truth, statements))
+    for _ in range(draw.choices([0, 1, 2], [55, 35, 10])[0] or not statements):
+        statements.insert(draw.randint(0, len(statements)), Statement(writer.word("indifferent")))
+    conclusion = _conclusion(writer, phrases, body)
+    return _laid_out(writer, phrases, region, (body, conclusion), brief=brief)
+
+
+@dataclass(frozen=True)
+class _Body:
+    """What a report's findings say so far, and what they make true.
+
+    `states` is what each level shows; `settled` are the conditions of which nothing more may be said; `correction` is
+    the addendum that exchanges two levels of the text.
+    """
+
+    truth: Truth
+    statements: list[Statement]
+    states: Mapping[str, str]
+    settled: frozenset[str] = frozenset()
+    correction: str = ""
+
+    @property
+    def affected(self) -> list[str]:
+        """Give the levels with stenosis or herniation."""
+        return [level for level, state in self.states.items() if state != "quiet"]
+
+
+def _body(writer: Writer, region: str) -> _Body:
+    """Write the levels of a report, sometimes with what is not there beside a narrowing."""
+    draw = writer.draw
+    states = _states(draw, _levels(region))
     shown, correction = _miscounted(draw, writer, states) if region == "lumbar" else (states, "")
     statements = level_sentences(writer, shown)
-    for name in _ONCE:
-        if not (name == "cauda equina compression" and region in {"cervical", "thoracic"}):
-            _add_condition(writer, phrases.findings[name], states, (truth, statements), correction=bool(correction))
-    _add_negations(writer, phrases, (truth, statements))
-    for finding in _other_findings(draw, phrases, region):
-        kind = draw.choices(_KINDS, _HELD_OUT_SHARES if phrases.held_out else _OTHER_SHARES)[0]
-        _say(writer, finding, kind, draw.choice(levels), (truth, statements))
-    for _ in range(draw.choices([0, 1, 2], [55, 35, 10])[0]):
-        statements.insert(draw.randint(0, len(statements)), Statement(writer.word("indifferent")))
-    conclusion = _conclusion(writer, phrases, statements, states if not correction else {})
-    return _laid_out(writer, phrases, region, (statements, conclusion, correction), truth)
+    if set(states.values()) != {"quiet"} and draw.random() < 0.2:
+        statements.insert(draw.randint(0, len(statements)), Statement(writer.word("partly")))
+    settled = frozenset({"spondylolisthesis"}) if correction else frozenset()
+    return _Body(_truth(states), statements, states, settled, correction)
+
+
+def _passage_body(writer: Writer, passages: Sequence[Passage], levels: Sequence[str]) -> _Body:
+    """Write a passage, and of the levels that it does not name that they are quiet, or nothing."""
+    draw = writer.draw
+    rarer = [1 if passage.stenosis else 3 for passage in passages]  # authors write few in which nothing is narrowed
+    passage = draw.choices(passages, rarer)[0]
+    named = draw_levels(draw, passage, levels, [_WEIGHTS.get(level, _OTHER_WEIGHT) for level in levels])
+    states = dict.fromkeys(levels, "quiet") | passage.states(named)
+    slots = passage_slots(named, {slot: writer.level(level) for slot, level in named.items()})
+    text = written_out(passage.text, draw, slots, writer.words).rstrip(".")
+    truth = _truth(states)
+    truth.stated |= passage.speaks_of
+    truth.present |= {(name, None) for name in passage.present}
+    truth.open |= {(name, None) for name in passage.open}
+    truth.open_levels |= set(passage.open)
+    statements = [
+        Statement(writer.at_levels("quiet", [level]), ("quiet",), levels.index(level))
+        for level in levels
+        if level not in named.values() and draw.random() < 0.2
+    ]
+    statements.insert(draw.randint(0, len(statements)), Statement(text, passage.present))
+    return _Body(truth, statements, states, passage.speaks_of)
 
 
 def _levels(region: str) -> list[str]:
     return list(LEVELS_OF["lumbar" if region == "whole" else region])
 
 
+def _levels_of(finding: FindingPhrases, region: str) -> list[str]:
+    """Give the levels that a finding may stand at; of the whole spine, those of a region that it occurs in."""
+    if region == "whole" and "lumbar" not in finding.regions:
+        return list(LEVELS_OF[finding.regions[0]])
+    return _levels(region)
+
+
 def _states(draw: random.Random, levels: Sequence[str]) -> dict[str, str]:
     """Choose what each level shows; the last three lumbar levels, which are asked about, more often than others."""
-    count = draw.choices([0, 1, 2, 3, 4], [38, 28, 18, 11, 5])[0]
-    weights = [{"L3-L4": 22, "L4-L5": 30, "L5-S1": 28}.get(level, 9) for level in levels]
+    count = draw.choices([0, 1, 2, 3, 4], [54, 21, 13, 8, 4])[0]
+    weights = [_WEIGHTS.get(level, _OTHER_WEIGHT) for level in levels]
     affected: set[str] = set()
     while len(affected) < count:
         affected.add(draw.choices(levels, weights)[0])
@@ -106,40 +173,35 @@ def _miscounted(draw: random.Random, writer: Writer, states: Mapping[str, str]) 
 Report = tuple[Truth, list[Statement]]
 
 
-def _add_condition(
-    writer: Writer, finding: FindingPhrases, states: Mapping[str, str], report: Report, *, correction: bool
-) -> None:
-    draw = writer.draw
+def _add_condition(writer: Writer, finding: FindingPhrases, body: _Body, silent: float) -> None:
+    draw, report = writer.draw, (body.truth, body.statements)
     kind = draw.choices(_KINDS, _SHARES[finding.name])[0]
-    affected = [level for level, state in states.items() if state != "quiet"]
-    if finding.name == "cauda equina compression" and kind == "present" and (not affected or correction):
+    is_cauda = finding.name == "cauda equina compression"
+    if is_cauda and kind == "present" and (not body.affected or body.correction):
         kind = "absent"
-    if correction and finding.name == "spondylolisthesis":
+    if kind != "present" and draw.random() < silent:
         return
-    if kind != "present" and draw.random() < _SILENT:
-        return
-    level = (
-        draw.choice(affected) if finding.name == "cauda equina compression" and affected else draw.choice(list(states))
-    )
+    level = draw.choice(body.affected if is_cauda and body.affected else list(body.states))
     _say(writer, finding, kind, level, report)
     if finding.name == "cancer" and kind in {"present", "lookalike"} and draw.random() < 0.3:
-        _say(writer, finding, kind, draw.choice(list(states)), report)
+        _say(writer, finding, kind, draw.choice(list(body.states)), report)
 
 
-def _add_negations(writer: Writer, phrases: Phrases, report: Report) -> None:
+def _add_negations(writer: Writer, phrases: Phrases, body: _Body) -> None:
     """Say that nothing is narrowed or herniated where nothing is."""
-    truth, statements = report
     for name in ("stenosis", "herniation"):
-        if (name, None) not in truth.present and writer.draw.random() < 0.6:
+        unsaid = (name, None) not in body.truth.present | body.truth.open
+        if unsaid and writer.draw.random() < 0.6:
             kind: Kind = writer.draw.choices(("absent", "past"), (80, 20))[0]
-            _say(writer, phrases.findings[name], kind, "L4-L5", (truth, statements))
+            _say(writer, phrases.findings[name], kind, "L4-L5", (body.truth, body.statements))
 
 
-def _other_findings(draw: random.Random, phrases: Phrases, region: str) -> list[FindingPhrases]:
+def _other_findings(draw: random.Random, phrases: Phrases, region: str, *, brief: bool) -> list[FindingPhrases]:
     names = [name for name in phrases.findings if name not in phrases.core]
     where = {"lumbar", "thoracic"} if region == "whole" else {region}
     fitting = [phrases.findings[name] for name in names if where & set(phrases.findings[name].regions)]
-    wanted = draw.choices([0, 1, 2, 3, 4], [22, 32, 24, 14, 8])[0] if not phrases.held_out else 2
+    shares = [70, 25, 5, 0, 0] if brief else [22, 32, 24, 14, 8]
+    wanted = draw.choices([0, 1, 2, 3, 4], shares)[0] if not phrases.held_out else 2
     return draw.sample(fitting, min(wanted, len(fitting)))
 
 
@@ -150,52 +212,63 @@ def _say(writer: Writer, finding: FindingPhrases, kind: Kind, level: str, report
     place = writer.draw.choice([0, len(statements), writer.draw.randint(0, len(statements))])
     statements.insert(place, Statement(text, (finding.name,) if kind == "present" else ()))
     truth.stated.add(finding.name)
-    truth.open |= {(name, None) for name in finding.leaves_open if kind != "absent"}
+    if kind not in {"absent", "past"}:
+        truth.open |= {(name, None) for name in finding.leaves_open}
+        truth.open_levels |= set(finding.leaves_open)
+        also = _also_meant(writer, finding.name, text)
+        truth.open |= {(name, at) for name in also for at in ((None, level) if names_level else (None,))}
     if kind == "hedged":
         truth.open.add((finding.name, None))
+        truth.open_levels.add(finding.name)
     elif kind == "present":
         truth.present |= {(finding.name, None), *((name, None) for name in finding.implies)}
         if finding.place == "disc" and names_level:
             truth.present.add((finding.name, level))
 
 
-def _conclusion(
-    writer: Writer, phrases: Phrases, statements: Sequence[Statement], states: Mapping[str, str]
-) -> list[Statement]:
+def _also_meant(writer: Writer, name: str, text: str) -> set[str]:
+    """Give the core conditions that a sentence on another finding may state as well."""
+    small = text.lower()
+    stems = writer.words["also_means"].items()
+    return {other for other, own in stems if other != name and any(stem in small for stem in own)}
+
+
+def _conclusion(writer: Writer, phrases: Phrases, body: _Body) -> list[Statement]:
     """Repeat some of what is there in other words, or say that nothing is."""
     draw = writer.draw
+    states = {} if body.correction else body.states
     said: list[Statement] = []
     for level, state in states.items():
         if state != "quiet" and draw.random() < 0.55:
             said.append(Statement(writer.at_levels(state, [level]), (state,)))
     levelled = {"quiet", "stenosis", "herniation", "cauda equina compression", "spondylolisthesis"}
-    for statement in statements:
-        for name in set(statement.findings) - levelled:
+    for statement in body.statements:
+        for name in sorted(set(statement.findings) - levelled):
             finding = phrases.findings[name]
             if finding.place != "disc" and draw.random() < 0.4:
-                said.append(
-                    Statement(writer.said(finding, "present", draw.choice(list(states or ["L4-L5"])))[0], (name,))
-                )
+                text, _ = writer.said(finding, "present", draw.choice(list(states or ["L4-L5"])))
+                body.truth.open |= {(other, None) for other in _also_meant(writer, name, text)}
+                said.append(Statement(text, (name,)))
     if draw.random() < 0.3:
         draw.shuffle(said)
     return said or [Statement(draw.choice(writer.words["conclusions_only"]))]
 
 
 def _laid_out(
-    writer: Writer, phrases: Phrases, region: str, body: tuple[list[Statement], list[Statement], str], truth: Truth
+    writer: Writer, phrases: Phrases, region: str, said: tuple[_Body, list[Statement]], *, brief: bool
 ) -> InventedReport:
-    draw, (statements, conclusion, correction) = writer.draw, body
+    draw, (body, conclusion) = writer.draw, said
     sections: list[tuple[str, list[str]]] = []
-    if draw.random() < 0.25:
+    if draw.random() < (0.03 if brief else 0.25):
         sections.append(("technique", [writer.word("techniques")]))
-    if draw.random() < 0.15:
+    if draw.random() < (0.02 if brief else 0.15):
         sections.append(("comparison", [writer.word("comparisons")]))
-    sections.append(("findings", [statement.text for statement in statements]))
-    if draw.random() < 0.72:
+    sections.append(("findings", [statement.text for statement in body.statements]))
+    if draw.random() < (0.1 if brief else 0.72):
         ours = ("conclusion", [statement.text for statement in conclusion])
         sections.insert(len(sections) - (draw.random() < 0.05), ours)
-    if correction:
-        sections.insert(draw.choice([0, len(sections)]), ("addendum", [correction]))
+    if body.correction:
+        sections.insert(draw.choice([0, len(sections)]), ("addendum", [body.correction]))
     title = (
         draw.choice(writer.words["titles"][region])
         if draw.random() < (0.5 if region in {"lumbar", "whole"} else 0.95)
@@ -204,13 +277,16 @@ def _laid_out(
     layout = draw_layout(draw)
     state = draw.getstate()
     without = laid_out(title, sections, layout, draw, writer.words)
-    history = _history(writer, phrases) if draw.random() < 0.7 else []
+    history = _history(writer, phrases) if draw.random() < (0.15 if brief else 0.7) else []
     draw.setstate(state)
     text = laid_out(title, [("history", history), *sections], layout, draw, writer.words) if history else without
     evidence = {
-        name: statement.text for statement in reversed(statements) for name in statement.findings if name != "quiet"
+        name: statement.text
+        for statement in reversed(body.statements)
+        for name in statement.findings
+        if name != "quiet"
     }
-    return InventedReport(text, without, _labels(phrases, region, truth, text), evidence)
+    return InventedReport(text, without, _labels(phrases, region, body.truth, text), evidence)
 
 
 def _history(writer: Writer, phrases: Phrases) -> list[str]:
@@ -238,7 +314,8 @@ def _labels(phrases: Phrases, region: str, truth: Truth, text: str) -> dict[tupl
         if name in {"stenosis", "herniation"}:
             for level in _levels(region):
                 at_level = (name, level) in truth.present
-                if at_level or not (multilevel or (name, None) in truth.open):
+                unclear = multilevel or name in truth.open_levels or (name, level) in truth.open
+                if at_level or not unclear:
                     labels[name, level] = at_level
         elif finding.place == "disc" and name != "cauda equina compression":
             labels.update({(name, level): True for _, level in _at(name, truth)})

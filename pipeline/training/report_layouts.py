@@ -37,7 +37,7 @@ class Layout:
 def draw_layout(draw: random.Random) -> Layout:
     """Choose a report's habits."""
     joint = draw.choices([" ", "\n", " // ", "; "], [55, 33, 6, 6])[0]
-    habits = {"american": 0.4, "short": 0.2, "capitals": 0.06, "small": 0.05, "numbered": 0.4, "noted": 0.15}
+    habits = {"american": 0.4, "short": 0.2, "capitals": 0.06, "small": 0.05, "numbered": 0.4}
     return Layout(
         heading=draw.choices(
             ["{h}: ", "{h}:\n", "{h}\n", "", "{h} - ", "**{h}** ", "{h}\n-----\n"], [46, 12, 7, 23, 6, 3, 3]

@@ -5,7 +5,8 @@ level, `{upper}` and `{lower}` its vertebrae, `{vertebra}`, `{side}`, `{grade}`,
 `{n}`. A statement that a finding is there, is not there (`absent`), is something else (`lookalike`), was there once
 (`past`) or was asked for (`history`) stands apart from the others, since it decides the label. `clauses` are statements
 that take their level from the sentence around them; `placed` ones name it. `implies` are findings that are then there
-as well, `leaves_open` those whose truth is then unclear.
+as well, `leaves_open` those whose truth is then unclear. The files in `hands/` say of the core conditions what other
+authors would: one hand each, with passages of several sentences.
 """
 
 import hashlib
@@ -20,9 +21,12 @@ from typing import Any, Literal
 import yaml
 from pydantic import TypeAdapter
 
+from pipeline.training.report_passages import Passage
+
 FOLDER = Path(__file__).with_name("findings")
 Part = Literal["training", "validation"]
 _VALIDATION_ONE_IN = 7
+_KINDS = ("present", "clauses", "placed", "absent", "lookalike", "past", "history")
 
 
 @dataclass(frozen=True)
@@ -47,16 +51,17 @@ class FindingPhrases:
 
 @dataclass(frozen=True)
 class Phrases:
-    """The findings that reports may speak of, and the words that belong to none."""
+    """The findings that reports may speak of, the words that belong to none, and passages that hold several."""
 
     findings: Mapping[str, FindingPhrases]
     words: Mapping[str, Any] = field(repr=False)
+    passages: tuple[Passage, ...] = field(repr=False)
     held_out: bool = False
 
     @property
     def core(self) -> tuple[str, ...]:
         """The conditions that every report is asked about."""
-        return tuple(finding.name for finding in _load("core"))
+        return tuple(finding.name for finding in _core())
 
     def with_others(self, names: Sequence[str]) -> "Phrases":
         """Keep the core conditions and the named findings."""
@@ -74,13 +79,17 @@ def load_phrases(part: Part, *, held_out: bool = False) -> Phrases:
     """
     files = ["held_out"] if held_out else sorted(path.stem for path in FOLDER.glob("trained_*.yaml"))
     others = [finding for file in files for finding in _load(file)]
-    core = [_of_part(finding, part) for finding in _load("core")]
+    core = [_of_part(finding, part) for finding in _core()]
     if not held_out:
         others = [_of_part(finding, part) for finding in others]
     words = dict(_words())
-    for key in ("quiet", "quiet_placed", "wrappers", "contrasts", "rest"):
+    for key in ("quiet", "quiet_placed"):
+        words[key] = [*words[key], *(phrase for hand in _hands() for phrase in getattr(hand, key))]
+    for key in ("quiet", "quiet_placed", "wrappers", "contrasts", "rest", "partly"):
         words[key] = _share(words[key], part)
-    return Phrases({finding.name: finding for finding in [*core, *others]}, words, held_out)
+    passages = {passage.text: passage for hand in _hands() for passage in hand.passages}
+    kept = tuple(passages[text] for text in _share(tuple(passages), part))
+    return Phrases({finding.name: finding for finding in [*core, *others]}, words, kept, held_out)
 
 
 def written_out(phrase: str, draw: random.Random, slots: Mapping[str, str], words: Mapping[str, Any]) -> str:
@@ -115,6 +124,33 @@ def _slot(name: str, draw: random.Random, slots: Mapping[str, str], words: Mappi
     raise KeyError(name)
 
 
+@dataclass(frozen=True)
+class _Hand:
+    """What one author says of the core conditions."""
+
+    phrases: tuple[FindingPhrases, ...]
+    quiet: tuple[str, ...]
+    quiet_placed: tuple[str, ...]
+    passages: tuple[Passage, ...]
+
+
+@cache
+def _hands() -> tuple[_Hand, ...]:
+    files = sorted((FOLDER / "hands").glob("*.yaml"))
+    return tuple(TypeAdapter(_Hand).validate_python(yaml.safe_load(file.read_text(encoding="utf-8"))) for file in files)
+
+
+@cache
+def _core() -> tuple[FindingPhrases, ...]:
+    """Give the core conditions with every hand's phrases."""
+    merged = []
+    for finding in _load("core"):
+        own = [finding, *(said for hand in _hands() for said in hand.phrases if said.name == finding.name)]
+        phrases = {kind: tuple(text for said in own for text in getattr(said, kind)) for kind in _KINDS}
+        merged.append(replace(finding, **phrases))
+    return tuple(merged)
+
+
 @cache
 def _load(file: str) -> tuple[FindingPhrases, ...]:
     entries = yaml.safe_load((FOLDER / f"{file}.yaml").read_text(encoding="utf-8"))
@@ -128,16 +164,7 @@ def _words() -> dict[str, Any]:
 
 
 def _of_part(finding: FindingPhrases, part: Part) -> FindingPhrases:
-    return replace(
-        finding,
-        present=_share(finding.present, part),
-        clauses=_share(finding.clauses, part),
-        placed=_share(finding.placed, part),
-        absent=_share(finding.absent, part),
-        lookalike=_share(finding.lookalike, part),
-        past=_share(finding.past, part),
-        history=_share(finding.history, part),
-    )
+    return replace(finding, **{kind: _share(getattr(finding, kind), part) for kind in _KINDS})
 
 
 def _share(phrases: Sequence[str], part: Part) -> tuple[str, ...]:
