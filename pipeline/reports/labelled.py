@@ -1,7 +1,8 @@
 """Reports whose labels are known, read from a table, and the model's answers beside those labels."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import tee
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import polars as pl
 from config.conditions import Condition
 from pipeline.calibration import Example
 from pipeline.reports.errors import UnusableTable
-from pipeline.reports.labelling import Labeller, Report, UnlabelledReport, label_reports
+from pipeline.reports.labelling import Labeller, Report, UnlabelledReport, label_stream
 from pipeline.reports.rule_reader import read_by_rules, rule_reader_knows
 from pipeline.reports.tables import NO_REPORT, read_rows, report_of
 from pipeline.splits import SplitItem, report_digest
@@ -96,7 +97,7 @@ def questions(conditions: Sequence[Condition]) -> Iterator[tuple[Condition, str 
 
 
 def answer_labelled(
-    labeller: Labeller, reports: Sequence[LabelledReport], conditions: Sequence[Condition]
+    labeller: Labeller, reports: Iterable[LabelledReport], conditions: Sequence[Condition]
 ) -> tuple[list[Example], list[UnlabelledReport]]:
     """Ask the model about the reports, and give its answers to the questions with a known label.
 
@@ -105,7 +106,8 @@ def answer_labelled(
     examples: list[Example] = []
     unlabelled: list[UnlabelledReport] = []
     by_name = {condition.name: condition for condition in conditions}
-    outcomes = label_reports(labeller, [labelled.report for labelled in reports], conditions)
+    reports, asked = tee(reports)
+    outcomes = label_stream(labeller, (labelled.report for labelled in asked), conditions)
     for labelled, outcome in zip(reports, outcomes, strict=True):
         if isinstance(outcome, ReportLabels):
             examples += _examples(labelled, outcome, by_name)

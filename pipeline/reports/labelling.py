@@ -1,8 +1,9 @@
 """Reports to findings: ask the language model, then lay over each answer what the report's own words allow."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,9 @@ from pipeline.reports.prompts.shared import SharedPrompt, load_shared_prompt
 from pipeline.reports.rule_reader import read_by_rules, rule_reader_knows
 from pipeline.reports.sections import without_sections
 from pipeline.values import Finding, Provenance, ReportLabels, Source, Standing, State
+
+AT_ONCE = 64
+"""Reports that are labelled together: enough of them are of similar length to share a batch without padding."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,15 @@ def load_labeller(
     asked = load_prompt(prompt)
     engines = load_engines(files, adapter, summarises=asked.summary_request is not None)
     return Labeller(engines.answers, asked, software, summary_engine=engines.summaries)
+
+
+def label_stream(
+    labeller: Labeller, reports: Iterable[Report], conditions: Sequence[Condition]
+) -> Iterator[ReportLabels | UnlabelledReport]:
+    """Label any number of reports, in their order, a few at a time, so that memory does not grow with them."""
+    waiting = iter(reports)
+    while batch := list(islice(waiting, AT_ONCE)):
+        yield from label_reports(labeller, batch, conditions)
 
 
 def label_reports(

@@ -235,7 +235,7 @@ def _denied_throughout(sentence: Sentence, condition: Condition) -> bool:
     return all(_scopes().deny(sentence.text, start, end) for start, end in places)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)  # more than are labelled at once, since who asks for labels may ask for the rules' as well
 def _reading_of(text: str) -> RuleReading:
     return RuleReading(text)
 

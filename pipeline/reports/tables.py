@@ -14,6 +14,7 @@ from pipeline.values import Finding, ReportLabels
 
 Row = dict[str, Any] | None
 NO_REPORT = "The row has no `id` and `text`."
+_PIECE = 1000  # rows
 
 
 @dataclass(frozen=True)
@@ -25,32 +26,36 @@ class ReportTable:
 
 
 def read_reports(path: Path) -> ReportTable:
+    """Read the reports of a file at once; see `iter_reports`."""
+    rows = list(iter_reports(path))
+    return ReportTable(
+        tuple(row for row in rows if isinstance(row, Report)),
+        tuple(row for row in rows if isinstance(row, UnlabelledReport)),
+    )
+
+
+def iter_reports(path: Path) -> Iterator[Report | UnlabelledReport]:
     """Read reports from CSV, JSON Lines or Parquet with the columns `id` and `text`; other columns are passed over.
+
+    A row without a report comes as unlabelled, named by its place. The file is read piece by piece.
 
     Raises:
         UnusableTable: the file cannot be read, is of another kind, or lacks a column.
     """
-    reports: list[Report] = []
-    unreadable: list[UnlabelledReport] = []
     for number, row in enumerate(read_rows(path, (pl.col("id", "text"),)), 1):
-        report = report_of(row)
-        if report is None:
-            unreadable.append(UnlabelledReport(f"row {number}", NO_REPORT))
-        else:
-            reports.append(report)
-    return ReportTable(tuple(reports), tuple(unreadable))
+        yield report_of(row) or UnlabelledReport(f"row {number}", NO_REPORT)
 
 
-def read_rows(path: Path, columns: Sequence[pl.Expr]) -> list[Row]:
+def read_rows(path: Path, columns: Sequence[pl.Expr]) -> Iterator[Row]:
     """Read the rows of a file of reports, None for one that is broken; of JSON Lines always with all columns.
 
     Raises:
-        UnusableTable: as `read_reports`.
+        UnusableTable: as `iter_reports`.
     """
     if path.suffix.lower() not in _READERS:
         raise UnusableTable(f"{path} is none of CSV, JSON Lines and Parquet. Name it .csv, .jsonl or .parquet.")
     try:
-        return list(_READERS[path.suffix.lower()](path, columns))
+        yield from _READERS[path.suffix.lower()](path, columns)
     except OSError as error:
         raise UnusableTable(f"{path}: {error.strerror or 'cannot be read'}. Name a readable file.") from error
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
@@ -65,10 +70,15 @@ def report_of(row: Row) -> Report | None:
 
 
 def write_labels(path: Path, labels: Iterable[ReportLabels]) -> None:
-    """Write JSON Lines: a line per report, condition and level."""
-    with path.open("w", encoding="utf-8") as file:
+    """Write JSON Lines: a line per report, condition and level; the file is there when all of them are.
+
+    Until then, and where the labels break off, they are in a file beside it whose name ends in `.partial`.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
         for report in labels:
             file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in label_rows(report))
+    partial.replace(path)
 
 
 def label_rows(labels: ReportLabels) -> Iterator[dict[str, Any]]:
@@ -97,11 +107,16 @@ def _label(finding: Finding) -> dict[str, Any]:
 
 
 def _csv_rows(path: Path, columns: Sequence[pl.Expr]) -> Iterator[Row]:
-    yield from pl.read_csv(path, infer_schema=False).select(columns).iter_rows(named=True)
+    yield from _in_pieces(pl.scan_csv(path, infer_schema=False), columns)
 
 
 def _parquet_rows(path: Path, columns: Sequence[pl.Expr]) -> Iterator[Row]:
-    yield from pl.scan_parquet(path).select(columns).collect().iter_rows(named=True)
+    yield from _in_pieces(pl.scan_parquet(path), columns)
+
+
+def _in_pieces(rows: pl.LazyFrame, columns: Sequence[pl.Expr]) -> Iterator[Row]:
+    for piece in rows.select(columns).collect_batches(chunk_size=_PIECE):
+        yield from piece.iter_rows(named=True)
 
 
 def _json_rows(path: Path, _columns: Sequence[pl.Expr]) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from config.conditions import EMBEDDED_CONDITIONS, Condition, load_conditions
-from pipeline.calibration import Calibration, Example, fit_calibration, write_calibration
+from pipeline.calibration import Calibration, fit_calibration, write_calibration
 from pipeline.reports.adapter_folder import CALIBRATION, CARD, CONFIG, WEIGHTS, adapter_digest, adapter_files
 from pipeline.reports.comparison import evaluate_examples, row_values
 from pipeline.reports.engines.shared_engine import SharedPrefixEngine
@@ -26,7 +26,6 @@ STATE = "answers-training.safetensors"
 _CALIBRATION_SEEDS = range(500_000_000, 500_000_400)
 _TEST_SEEDS = range(600_000_000, 600_000_500)
 _NEW_CONDITION_SEEDS = range(700_000_000, 700_000_300)
-_BATCH = 32
 
 
 def release_answers(
@@ -62,7 +61,7 @@ def release_answers(
     invented = invented_reports(phrases, _CALIBRATION_SEEDS, conditions)
     calibration = fit_calibration(
         labeller.answered_by,
-        _answers(labeller, [*invented, *more], conditions),
+        answer_labelled(labeller, [*invented, *more], conditions)[0],
         name="shipped",
         standing=Standing.DEMONSTRATION,
     )
@@ -79,10 +78,11 @@ def release_answers(
 def measure(labeller: Labeller, calibration: Calibration, conditions: Sequence[Condition]) -> dict[str, Any]:
     """Give figures on invented reports in wordings that training never uses, and on conditions it never saw."""
     by = labeller.answered_by
-    tested = _answers(labeller, invented_reports(load_phrases("validation"), _TEST_SEEDS, conditions), conditions)
+    invented = invented_reports(load_phrases("validation"), _TEST_SEEDS, conditions)
+    tested, _ = answer_labelled(labeller, invented, conditions)
     untrained = load_phrases("validation", held_out=True)
     new = new_conditions(untrained)
-    asked = _answers(labeller, invented_reports(untrained, _NEW_CONDITION_SEEDS, new), new)
+    asked, _ = answer_labelled(labeller, invented_reports(untrained, _NEW_CONDITION_SEEDS, new), new)
     return {
         "invented_reports": _rows(evaluate_examples(by, tested, asks_summary=False, calibration=calibration)),
         "conditions_never_trained_on": _rows(evaluate_examples(by, asked, asks_summary=False, calibration=None)),
@@ -120,13 +120,6 @@ def make_card(base: ModelFiles, training: AnswerTraining, figures: dict[str, Any
         "training": asdict(training),
         "figures": figures,
     }
-
-
-def _answers(labeller: Labeller, reports: Sequence[LabelledReport], conditions: Sequence[Condition]) -> list[Example]:
-    examples: list[Example] = []
-    for start in range(0, len(reports), _BATCH):
-        examples += answer_labelled(labeller, reports[start : start + _BATCH], conditions)[0]
-    return examples
 
 
 def _rows(rows: Sequence[Any]) -> list[dict[str, Any]]:

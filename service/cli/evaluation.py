@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pipeline.reports.labelling import Labeller, UnlabelledReport
     from pipeline.reports.prompts import PromptName
 
-BATCH = 16
 LONGEST_WORD = len("spondylolisthesis")
 FIGURES = {"balanced_accuracy": "BA", "eer": "EER", "auroc": "AUROC", "f1": "F1"}
 FILE_HELP = "CSV, JSON Lines or Parquet with `id`, `text` and a column per condition, `stenosis L4-L5` for a level."
@@ -159,15 +158,8 @@ def _answer(
 ) -> "tuple[list[Example], list[UnlabelledReport]]":
     from pipeline.reports.labelled import answer_labelled
 
-    batches = [reports[start : start + BATCH] for start in range(0, len(reports), BATCH)]
-    shown = Console(stderr=True)
-    examples: list[Example] = []
-    failed: list[UnlabelledReport] = []
-    for batch in track(batches, labeller.prompt.id, console=shown, disable=not sys.stderr.isatty()):
-        answered, unlabelled = answer_labelled(labeller, batch, conditions)
-        examples += answered
-        failed += unlabelled
-    return examples, failed
+    shown = track(reports, labeller.prompt.id, console=Console(stderr=True), disable=not sys.stderr.isatty())
+    return answer_labelled(labeller, shown, conditions)
 
 
 def _values(

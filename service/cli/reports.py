@@ -1,11 +1,13 @@
 """`spinelabel label`: reports in a file to labels."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from rich.console import Console
 from rich.progress import track
 
 from config.conditions import EMBEDDED_CONDITIONS, load_conditions
@@ -13,9 +15,8 @@ from config.settings import Settings
 from service.cli import app, console
 
 if TYPE_CHECKING:
-    from pipeline.values import Finding
-
-BATCH = 16
+    from pipeline.reports.labelling import Report, UnlabelledReport
+    from pipeline.values import ReportLabels
 
 
 @app.command()
@@ -45,45 +46,68 @@ def label(
 
     from pipeline.calibration import read_calibration
     from pipeline.reports.adapter_folder import AdapterUse
-    from pipeline.reports.labelling import UnlabelledReport, label_reports, load_labeller
-    from pipeline.reports.tables import read_reports, write_labels
-    from pipeline.values import ReportLabels
+    from pipeline.reports.labelling import label_stream, load_labeller
+    from pipeline.reports.tables import iter_reports, write_labels
     from service.installation import SOFTWARE
 
     asked = load_conditions(conditions)
-    table = read_reports(file)
     use = None if adapter is None else AdapterUse(adapter, summary_model, answer_model)
     settings = Settings()
     server = settings.reports.server if model == "embedded" else None
     labeller = load_labeller(model, prompt, settings.data, SOFTWARE, use, server)
     if calibration:
         labeller = replace(labeller, calibration=read_calibration(calibration))
-    batches = [table.reports[start : start + BATCH] for start in range(0, len(table.reports), BATCH)]
-    outcomes = [
-        outcome
-        for batch in track(batches, "Labelling", console=console, disable=not console.is_terminal)
-        for outcome in label_reports(labeller, batch, asked)
-    ]
-    labelled = [outcome for outcome in outcomes if isinstance(outcome, ReportLabels)]
-    write_labels(out, labelled)
-    unlabelled = [*table.unreadable, *(outcome for outcome in outcomes if isinstance(outcome, UnlabelledReport))]
-    console.print(f"{len(labelled)} reports labelled into {out}; {len(unlabelled)} were not.", soft_wrap=True)
-    for reason, times in Counter(outcome.reason for outcome in unlabelled).items():
-        console.print(f"{times}: {reason}", markup=False)
-    _print_standing([finding for labels in labelled for finding in labels.findings])
+    tally = Tally()
+    rows = track(iter_reports(file), "Labelling", console=console, disable=not console.is_terminal)
+    write_labels(out, tally.labelled(label_stream(labeller, tally.readable(rows), asked)))
+    tally.print_to(console, out)
 
 
-def _print_standing(findings: "Sequence[Finding]") -> None:
-    """Say how far the labels can be trusted."""
-    from pipeline.values import Standing
+@dataclass
+class Tally:
+    """What became of the reports of a file, counted while they pass."""
 
-    uncalibrated = {
-        f"{finding.condition} {finding.level or ''}".strip(): None
-        for finding in findings
-        if finding.standing is Standing.UNCALIBRATED
-    }
-    if uncalibrated:
-        unheld = "There are no thresholds for exactly this model, prompt and definition of"
-        console.print(f"{unheld} {', '.join(uncalibrated)}: these are uncalibrated.", soft_wrap=True, markup=False)
-    if any(finding.standing is Standing.DEMONSTRATION for finding in findings):
-        console.print("Labels marked demonstration come from a model trained and calibrated on invented reports only.")
+    labels: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    uncalibrated: dict[str, None] = field(default_factory=dict)
+    is_demonstration: bool = False
+
+    def readable(self, rows: "Iterable[Report | UnlabelledReport]") -> "Iterator[Report]":
+        """Pass on the reports; count the rows that hold none."""
+        from pipeline.reports.labelling import Report
+
+        for row in rows:
+            if isinstance(row, Report):
+                yield row
+            else:
+                self.reasons[row.reason] += 1
+
+    def labelled(self, outcomes: "Iterable[ReportLabels | UnlabelledReport]") -> "Iterator[ReportLabels]":
+        """Pass on the labels and count them and their standing; count the reports that got none."""
+        from pipeline.values import ReportLabels, Standing
+
+        for outcome in outcomes:
+            if not isinstance(outcome, ReportLabels):
+                self.reasons[outcome.reason] += 1
+                continue
+            self.labels += 1
+            for finding in outcome.findings:
+                if finding.standing is Standing.UNCALIBRATED:
+                    self.uncalibrated[f"{finding.condition} {finding.level or ''}".strip()] = None
+                self.is_demonstration |= finding.standing is Standing.DEMONSTRATION
+            yield outcome
+
+    def print_to(self, shown: Console, out: Path) -> None:
+        """Say what was labelled and what was not, and how far the labels can be trusted."""
+        unlabelled = self.reasons.total()
+        shown.print(f"{self.labels} reports labelled into {out}; {unlabelled} were not.", soft_wrap=True)
+        for reason, times in self.reasons.items():
+            shown.print(f"{times}: {reason}", markup=False)
+        if self.uncalibrated:
+            unheld = "There are no thresholds for exactly this model, prompt and definition of"
+            listed = ", ".join(self.uncalibrated)
+            shown.print(f"{unheld} {listed}: these are uncalibrated.", soft_wrap=True, markup=False)
+        if self.is_demonstration:
+            shown.print(
+                "Labels marked demonstration come from a model trained and calibrated on invented reports only."
+            )

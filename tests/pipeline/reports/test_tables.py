@@ -1,6 +1,8 @@
 """Reports read from files, and labels written."""
 
 import json
+import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -8,7 +10,7 @@ import pytest
 
 from pipeline.reports.errors import UnusableTable
 from pipeline.reports.labelling import Report, UnlabelledReport
-from pipeline.reports.tables import read_reports, write_labels
+from pipeline.reports.tables import iter_reports, read_reports, write_labels
 from pipeline.values import Finding, Provenance, ReportLabels, Source, Standing, State
 
 ROWS = pl.DataFrame({"id": ["007", "8"], "text": ["L4-5: bulge,\nno slip.", 'A "quote".'], "other": [1, 2]})
@@ -104,3 +106,31 @@ def test_labels_are_written_with_the_promised_keys(tmp_path: Path) -> None:
         "adapter": None,
         "evidence": None,
     }
+
+
+def test_labels_that_break_off_replace_no_file(tmp_path: Path) -> None:
+    def breaking() -> Iterator[ReportLabels]:
+        yield ReportLabels("1", ())
+        raise UnusableTable("broken")
+
+    (tmp_path / "labels.jsonl").write_text("of the last run")
+
+    with pytest.raises(UnusableTable):
+        write_labels(tmp_path / "labels.jsonl", breaking())
+
+    assert (tmp_path / "labels.jsonl").read_text() == "of the last run"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_a_file_of_any_length_is_read_piece_by_piece(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"reports.{kind}"
+    many = pl.DataFrame({"id": [str(n) for n in range(60_000)], "text": ["L4-5 slip. " * 40] * 60_000})
+    getattr(many, {"csv": "write_csv", "jsonl": "write_ndjson", "parquet": "write_parquet"}[kind])(path)
+
+    tracemalloc.start()
+    ids = [row.id for row in iter_reports(path) if isinstance(row, Report)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert ids == [str(n) for n in range(60_000)]
+    assert peak < 15_000_000  # the texts together are 26 million characters
