@@ -3,7 +3,9 @@
 The published way is written plainly with transformers: one report, one question at a time, in single precision, the
 whole forward pass for each answer, a summary by `generate` for each condition and level. Ours has the model without
 its adapter, so that the same questions have the same answers; the shared-prefix layout is measured with the adapter, as
-it ships. Reports are invented ones, drawn by seed.
+it ships. Reports are invented ones, drawn by seed. With `pip install xllamacpp` llama.cpp's server is measured as well,
+eight questions at a time of the same model as its package brings it (4 bits); reading is set against the bare matrix
+products that it takes.
 """
 
 import argparse
@@ -13,6 +15,8 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,8 +25,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.rows import print_rows
 from config.conditions import Condition, load_conditions
+from config.settings import ServerSettings
+from pipeline.reports.engines.loading import device_and_dtype
+from pipeline.reports.engines.shared_prefix import load_for_shared_prefix
 from pipeline.reports.labelled import questions
 from pipeline.reports.labelling import Labeller, Report, label_reports, load_labeller
+from pipeline.reports.model_folder import packaged_weights
 from pipeline.reports.models import embedded_model
 from pipeline.reports.prompts import Prompt, load_prompt
 from pipeline.reports.sections import without_sections
@@ -30,7 +38,9 @@ from pipeline.training.report_grammar import draw_report
 from pipeline.training.report_phrases import load_phrases
 from pipeline.values import ReportLabels
 
-_SEEDS = range(800_000_000, 800_100_000)
+_SEEDS = range(800_000_000, 800_200_000)
+_ROWS, _ROW_TOKENS = 16, 128  # about the reports of one batch
+_SLOTS = 8
 T = TypeVar("T")
 Answers = dict[tuple[str, str, str | None], bool]
 
@@ -96,7 +106,47 @@ def measure(folder: Path, reports: int, summaries: int) -> list[dict[str, object
         peer, taken = _timed(asking, summaries)
         rows.append(_row(f"Summary-Query against {8 if per_level else 5} summaries", (summary_time, taken), goal))
     rows.append(_agreement("Summary-Query: answers that agree with float32", ours, peer))
+    rows.append(_prefill(embedded_model(folder).folder))
+    if find_spec("xllamacpp"):
+        taken = _llama_cpp_time(drawn, conditions)
+        rows.append(_row("Direct Query against llama.cpp's server", (ours_time, taken), 1.0))
+        rows.append(_row("shared prefix against llama.cpp's server", (shared_time, taken), 1.0))
     return rows
+
+
+@torch.inference_mode()
+def _prefill(folder: Path) -> dict[str, object]:
+    """Time the reading of tokens beside the matrix products of the model's linear layers on as many rows."""
+    _, dtype = device_and_dtype(folder)
+    body = load_for_shared_prefix(folder, dtype).eval().base_model
+    ids = torch.randint(0, body.config.vocab_size, (_ROWS, _ROW_TOKENS))
+    inputs = {
+        layer: torch.randn(ids.numel(), layer.in_features, dtype=dtype)
+        for layer in body.modules()
+        if isinstance(layer, torch.nn.Linear)
+    }
+
+    def multiply() -> None:
+        for layer, rows in inputs.items():
+            layer(rows)
+
+    def read() -> None:
+        body(input_ids=ids, use_cache=True)
+
+    times = [min(_timed(work, _ROWS)[1] for _ in range(3)) for work in (read, multiply)]
+    return _row("prefill against its matrix products alone", (times[0], times[1]), 0.6, digits=2)
+
+
+def _llama_cpp_time(drawn: list[Report], conditions: Sequence[Condition]) -> float:
+    """Give the seconds a report of Direct Query that llama.cpp's server takes."""
+    xllamacpp = import_module("xllamacpp")
+    asked = xllamacpp.CommonParams()
+    asked.model.path, asked.port = str(packaged_weights()), 0
+    asked.n_parallel, asked.n_ctx = _SLOTS, _SLOTS * 2048
+    asked.cpuparams.n_threads = torch.get_num_threads()
+    server = xllamacpp.Server(asked)
+    at = ServerSettings(url=f"{server.listening_address}/v1", model="SmolLM2", concurrency=_SLOTS)
+    return _timed_label(load_labeller("embedded", "direct", Path(), "", server=at), drawn, conditions)[1]
 
 
 def measure_memory(folder: Path, reports: int) -> float:
@@ -127,9 +177,9 @@ def _timed(work: Callable[[], T], reports: int) -> tuple[T, float]:
     return done, (time.perf_counter() - begun) / reports
 
 
-def _row(case: str, seconds: tuple[float, float], goal: float) -> dict[str, object]:
+def _row(case: str, seconds: tuple[float, float], goal: float, digits: int = 1) -> dict[str, object]:
     ours, theirs = seconds
-    ratio = round(theirs / ours, 1)
+    ratio = round(theirs / ours, digits)
     return {
         "case": case,
         "ours": round(ours, 3),

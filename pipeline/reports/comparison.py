@@ -1,5 +1,6 @@
 """The paper's Tables 3 and 4 for any model and prompt, beside readers that need no model and the paper's figures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -26,6 +27,7 @@ from pipeline.splits import split_reports
 from pipeline.values import Standing
 
 DIGITS = 4
+_REVIEWED = 0.1
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,34 @@ class Row:
     threshold: float | None
     standing: Standing | None
     figures: Figures
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a person catches who looks at the answers nearest to their threshold: `caught` of `errors`."""
+
+    answers: int
+    reviewed: int
+    errors: int
+    caught: int
+
+
+def review_nearest(answered_by: AnsweredBy, examples: Sequence[Example], calibration: Calibration | None) -> Review:
+    """Count the errors among the tenth of answers, over all questions, that lie nearest to their threshold.
+
+    Near is meant in the log-odds that are shown, so that questions of different scale can be told together; a second
+    reader who differs brings an answer nearer.
+    """
+    doubts: list[tuple[float, bool]] = []
+    for example in examples:
+        asked = (example.condition, example.level, example.definition_version)
+        entry = calibration.entry(answered_by, *asked) if calibration else None
+        judged = judge(entry, example.log_odds, example.rules)
+        doubts.append((abs(judged.margin) * (entry.slope if entry else 1), judged.answer != example.present))
+    doubts.sort(key=lambda doubt: doubt[0])
+    reviewed = math.ceil(len(doubts) * _REVIEWED)
+    errors = sum(is_wrong for _, is_wrong in doubts)
+    return Review(len(doubts), reviewed, errors, sum(is_wrong for _, is_wrong in doubts[:reviewed]))
 
 
 def evaluate_examples(

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -19,7 +20,7 @@ from service.cli import AsJson, app, console
 
 if TYPE_CHECKING:
     from pipeline.calibration import Example
-    from pipeline.reports.comparison import Row
+    from pipeline.reports.comparison import Review, Row
     from pipeline.reports.labelled import LabelledReport
     from pipeline.reports.labelling import Labeller, UnlabelledReport
     from pipeline.reports.prompts import PromptName
@@ -57,6 +58,7 @@ def evaluate(
         calibrate_and_test,
         evaluate_examples,
         refuse_calibrated,
+        review_nearest,
     )
     from pipeline.reports.labelled import read_labelled
 
@@ -67,6 +69,7 @@ def evaluate(
     tested: list[LabelledReport] = list(table.reports)
     fitted = read_calibration(calibration) if calibration else None
     rows: list[Row] = []
+    reviews: dict[str, Review] = {}
     unlabelled = list(table.unreadable)
     for model in models.split(","):
         for labeller in _labellers(model.strip(), names):
@@ -77,13 +80,23 @@ def evaluate(
             unlabelled += failed
             if split:
                 thresholds, examples, tested = calibrate_and_test(labeller.answered_by, examples, table.reports)
+            reader = f"{model.strip()}, {labeller.prompt.id}"
+            reviews[reader] = review_nearest(labeller.answered_by, examples, thresholds)
             asks_summary = labeller.prompt.summary_request is not None
             rows += evaluate_examples(labeller.answered_by, examples, asks_summary=asks_summary, calibration=thresholds)
     baselines = baseline_rows(tested, asked)
     if as_json:
-        typer.echo(json.dumps(_values(rows, baselines, unlabelled)))
+        values = _values(rows, baselines, unlabelled)
+        typer.echo(json.dumps(values | {"review": {reader: asdict(review) for reader, review in reviews.items()}}))
         return
     _print_tables(rows, baselines)
+    for reader, review in reviews.items():
+        console.print(
+            f"{reader}: of {review.errors} wrong answers {review.caught} are among the {review.reviewed} of "
+            f"{review.answers} nearest to their threshold.",
+            soft_wrap=True,
+            markup=False,
+        )
     _print_unlabelled(unlabelled)
 
 

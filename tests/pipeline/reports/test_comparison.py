@@ -8,11 +8,13 @@ from config.conditions import Condition, load_conditions
 from pipeline.calibration import AnsweredBy, Example, fit_calibration
 from pipeline.errors import TestedOnCalibration as OnCalibration
 from pipeline.reports.comparison import (
+    Review,
     baseline_rows,
     calibrate_and_test,
     evaluate_examples,
     published_figures,
     refuse_calibrated,
+    review_nearest,
     row_values,
 )
 from pipeline.reports.labelled import LabelledReport
@@ -79,3 +81,22 @@ def test_the_paper_has_figures_for_every_question_that_comes_with_the_product() 
 
     assert set(published_figures()) == set(asked)
     assert published_figures()["stenosis", "L4-L5"]["balanced_accuracy"] == 0.908
+
+
+def test_of_the_wrong_answers_those_nearest_to_the_threshold_are_caught_by_a_review_of_a_tenth() -> None:
+    def answered(log_odds: float, *, present: bool) -> Example:
+        return Example("r", "slip", None, "1", present, log_odds)
+
+    right = [answered(5.0 + n, present=True) for n in range(17)]
+    near, far = answered(-0.1, present=True), answered(-9.0, present=True)
+
+    assert review_nearest(MODEL, [*right, far, near], None) == Review(answers=19, reviewed=2, errors=2, caught=1)
+
+
+def test_questions_of_different_scale_are_reviewed_in_one_order() -> None:
+    wide = [Example(f"w{n}", "wide", None, "1", n % 2 == 0, 100.0 if n % 2 == 0 else -100.0) for n in range(40)]
+    narrow = [Example(f"n{n}", "narrow", None, "1", n % 2 == 0, 1.0 if n % 2 == 0 else -1.0) for n in range(40)]
+    calibration = fit_calibration(MODEL, [*wide, *narrow])
+    nearly = Example("x", "wide", None, "1", present=False, log_odds=3.0)  # far in its own numbers, near in its scale
+
+    assert review_nearest(MODEL, [*narrow[:9], nearly], calibration).caught == 1
