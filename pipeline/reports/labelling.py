@@ -20,7 +20,7 @@ from pipeline.reports.mentions import Mention, ReportText
 from pipeline.reports.models import embedded_model, model_files
 from pipeline.reports.prompts import Prompt, PromptName, load_prompt
 from pipeline.reports.prompts.shared import SharedPrompt, load_shared_prompt
-from pipeline.reports.rule_reader import read_by_rules, rule_reader_knows
+from pipeline.reports.rule_reader import read_by_rules, rule_reader_knows, sentence_by_rules
 from pipeline.reports.sections import without_sections
 from pipeline.values import Finding, Provenance, ReportLabels, Source, Standing, State
 
@@ -217,7 +217,7 @@ def _finding(labeller: Labeller, text: ReportText, question: _Question, logits: 
     entry = calibration.entry(labeller.answered_by, *asked) if calibration else None
     rules = read_by_rules(text.text, condition, level) if rule_reader_knows(condition) else None
     judged = judge(entry, logits.log_odds, rules)
-    mention = text.mention(condition, level)
+    mention = _mention(text, condition, level)
     state, reason = _state(judged.answer, mention, is_shown=level is None or text.shows(level), level=level)
     if state in {State.PRESENT, State.ABSENT} and abs(judged.margin) <= engine.noise:
         state, reason = State.UNCERTAIN, "The answer is nearer to the threshold than the model can tell."
@@ -249,12 +249,23 @@ def _finding(labeller: Labeller, text: ReportText, question: _Question, logits: 
     )
 
 
+def _mention(text: ReportText, condition: Condition, level: str | None) -> Mention:
+    """Find where the report speaks of a condition, by the words of its name or by the rules that know it."""
+    mention = text.mention(condition, level)
+    if mention.sentence is not None or not rule_reader_knows(condition):
+        return mention
+    found = sentence_by_rules(text.text, condition, level)
+    return mention if found is None else Mention(text.as_written(found) or found, None)
+
+
 def _state(answer: bool, mention: Mention, *, is_shown: bool, level: str | None) -> tuple[State, str]:
     """Lay a state and its reason over an answer, which stays as it is."""
     if not is_shown:
         return State.NOT_IMAGED, "The report's title names another region."
     if mention.sentence is None:
         subject = "condition" if level is None else "condition at this level"
+        if answer:
+            return State.UNCERTAIN, f"The model says yes, but no sentence was found that speaks of the {subject}."
         return State.NOT_MENTIONED, f"No sentence of the report speaks of the {subject}."
     if mention.hedge is not None:
         return State.UNCERTAIN, f"The report leaves it open ({mention.hedge})."

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -48,6 +49,12 @@ class ReportText:
         hedge = hedges[0] if all(hedges) else None
         settled = speaking[0] if hedge else speaking[hedges.index(None)]
         return Mention(settled, hedge[0].strip() if hedge else None)
+
+    def as_written(self, sentence: str) -> str | None:
+        """Give the report's sentence that is nearest to one in other spelling; None where none is near."""
+        by_letters = {written.lower(): written for written in self._sentences}
+        nearest = get_close_matches(sentence.lower(), by_letters, n=1)
+        return by_letters[nearest[0]] if nearest else None
 
     def shows(self, level: str) -> bool:
         """Tell whether the examined region holds the level: the title says so, is silent, or the text names it."""

@@ -26,6 +26,14 @@ def read_by_rules(text: str, condition: Condition, level: str | None = None) -> 
     return _reading_of(text).states(condition, level)
 
 
+def sentence_by_rules(text: str, condition: Condition, level: str | None = None) -> str | None:
+    """Give the sentence in which the rules find a condition, in small letters and with its spelling put right.
+
+    One that states the condition comes before one that denies it.
+    """
+    return _reading_of(text).sentence_on(condition, level)
+
+
 def rule_reader_knows(condition: Condition) -> bool:
     """Tell whether there are rules for this very condition, not only for its words."""
     return condition.name.lower() in _rules()
@@ -59,11 +67,14 @@ class RuleReading:
         self._shows_lumbar = _shows_lumbar(sections.title, self._named)
         self._statements: dict[str, list[Statement]] = {}
 
+    def sentence_on(self, condition: Condition, level: str | None = None) -> str | None:
+        """Give the sentence that speaks of a condition, at a level or anywhere; None where none does."""
+        found = [s for s in self._statements_on(condition) if level is None or level in s.levels]
+        return min(found, key=lambda s: s.is_denied).sentence.text if found else None
+
     def states(self, condition: Condition, level: str | None = None) -> bool:
         """Tell whether the report states a condition, at a level or anywhere."""
-        if condition.name not in self._statements:
-            self._statements[condition.name] = self._find(condition)
-        statements = self._statements[condition.name]
+        statements = self._statements_on(condition)
         stated = [s for s in statements if not s.is_denied and not _is_corrected(s, statements, level)]
         if level is None:
             settled = any(not s.is_hedged for s in stated)
@@ -71,6 +82,11 @@ class RuleReading:
             in_conclusion = any(s.sentence.section != "findings" for s in stated)
             return bool(stated) and (settled or in_conclusion or not ruled_out)
         return any(level in statement.levels for statement in stated)
+
+    def _statements_on(self, condition: Condition) -> list[Statement]:
+        if condition.name not in self._statements:
+            self._statements[condition.name] = self._find(condition)
+        return self._statements[condition.name]
 
     def _find(self, condition: Condition) -> list[Statement]:
         rules = _rules().get(condition.name.lower())

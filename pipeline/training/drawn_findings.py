@@ -24,13 +24,16 @@ class Statement:
 class Truth:
     """The truth of a report while it is drawn: finding to levels, None being the report as a whole.
 
-    `open` is unclear, `open_levels` are findings of which each level that does not show them is.
+    `open` is unclear, `open_levels` are findings of which each level that does not show them is. `hedged` and `denied`
+    are findings that a sentence leaves open or says are not there.
     """
 
     present: set[tuple[str, str | None]] = field(default_factory=set)
     open: set[tuple[str, str | None]] = field(default_factory=set)
     open_levels: set[str] = field(default_factory=set)
     stated: set[str] = field(default_factory=set)
+    hedged: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
 
 
 class Writer:

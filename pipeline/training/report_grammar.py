@@ -13,6 +13,7 @@ from pipeline.training.report_layouts import draw_layout, laid_out
 from pipeline.training.report_levels import LEVELS_OF
 from pipeline.training.report_passages import Passage, draw_levels, passage_slots
 from pipeline.training.report_phrases import FindingPhrases, Phrases, written_out
+from pipeline.values import State
 
 _REGIONS = {"lumbar": 74, "whole": 12, "cervical": 8, "thoracic": 6}
 _KINDS: tuple[Kind, ...] = ("present", "absent", "lookalike", "past", "hedged")
@@ -37,12 +38,14 @@ class InventedReport:
     """An invented report: its text, the same without its history, and the truth of what may be asked about it.
 
     `labels` maps a finding and a disc level, or None for the whole report, to whether it is there. What is left out is
-    unclear and not to be asked. `evidence` is the sentence that first states each present finding.
+    unclear and not to be asked. `states` is what each core condition and each lumbar level of stenosis is to be called
+    where that is known. `evidence` is the sentence that first states each present finding.
     """
 
     text: str
     without_history: str
     labels: Mapping[tuple[str, str | None], bool]
+    states: Mapping[tuple[str, str | None], State]
     evidence: Mapping[str, str]
 
 
@@ -115,6 +118,8 @@ def _passage_body(writer: Writer, passages: Sequence[Passage], levels: Sequence[
     truth.present |= {(name, None) for name in passage.present}
     truth.open |= {(name, None) for name in passage.open}
     truth.open_levels |= set(passage.open)
+    truth.hedged |= set(passage.open)
+    truth.denied |= set(passage.absent)
     statements = [
         Statement(writer.at_levels("quiet", [level]), ("quiet",), levels.index(level))
         for level in levels
@@ -220,7 +225,10 @@ def _say(writer: Writer, finding: FindingPhrases, kind: Kind, level: str, report
     if kind == "hedged":
         truth.open.add((finding.name, None))
         truth.open_levels.add(finding.name)
-    elif kind == "present":
+        truth.hedged.add(finding.name)
+    elif kind != "present":
+        truth.denied.add(finding.name)
+    else:
         truth.present |= {(finding.name, None), *((name, None) for name in finding.implies)}
         if finding.place == "disc" and names_level:
             truth.present.add((finding.name, level))
@@ -286,7 +294,8 @@ def _laid_out(
         for name in statement.findings
         if name != "quiet"
     }
-    return InventedReport(text, without, _labels(phrases, region, body.truth, text), evidence)
+    labels = _labels(phrases, region, body.truth, text)
+    return InventedReport(text, without, labels, _states_known(writer, region, body.truth, labels, without), evidence)
 
 
 def _history(writer: Writer, phrases: Phrases) -> list[str]:
@@ -322,6 +331,27 @@ def _labels(phrases: Phrases, region: str, truth: Truth, text: str) -> dict[tupl
             if not there:
                 labels.update({(name, level): False for level in _levels(region)})
     return labels
+
+
+def _states_known(
+    writer: Writer, region: str, truth: Truth, labels: Mapping[tuple[str, str | None], bool], text: str
+) -> dict[tuple[str, str | None], State]:
+    """Give the states that follow from what was drawn; a silent report has no stem of a condition in `text`."""
+    small = text.lower()
+    states: dict[tuple[str, str | None], State] = {}
+    for name, stems in writer.words["also_means"].items():
+        label = labels.get((name, None))
+        if label:
+            states[name, None] = State.PRESENT
+        elif name in truth.hedged:
+            states[name, None] = State.UNCERTAIN
+        elif label is False and name in truth.denied:
+            states[name, None] = State.ABSENT
+        elif name in _ONCE and name not in truth.stated and not any(stem in small for stem in stems):
+            states[name, None] = State.NOT_MENTIONED
+    if region in {"cervical", "thoracic"}:
+        states |= {("stenosis", level): State.NOT_IMAGED for level in LEVELS_OF["lumbar"]}
+    return states
 
 
 def _at(name: str, truth: Truth) -> list[tuple[str, str]]:

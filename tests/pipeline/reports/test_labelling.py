@@ -132,8 +132,8 @@ def test_only_the_condition_that_leaves_the_history_out_does_not_see_it() -> Non
     [
         pytest.param(LUMBAR, "stenosis", None, State.PRESENT, id="mentioned"),
         pytest.param(LUMBAR, "stenosis", "L4-L5", State.PRESENT, id="level mentioned"),
-        pytest.param(LUMBAR, "stenosis", "L5-S1", State.NOT_MENTIONED, id="level not mentioned"),
-        pytest.param(LUMBAR, "cancer", None, State.NOT_MENTIONED, id="not mentioned"),
+        pytest.param(LUMBAR, "stenosis", "L5-S1", State.UNCERTAIN, id="yes without a word on the level"),
+        pytest.param(LUMBAR, "cancer", None, State.UNCERTAIN, id="yes without a word on the condition"),
         pytest.param(LUMBAR, "spondylolisthesis", None, State.UNCERTAIN, id="hedged"),
         pytest.param(CERVICAL, "stenosis", "L4-L5", State.NOT_IMAGED, id="level outside the title's region"),
     ],
@@ -145,6 +145,21 @@ def test_the_state_is_laid_over_the_answer_and_does_not_change_it(
 
     assert (finding.state, finding.answer) == (state, True)
     assert bool(finding.reason) == (state is not State.PRESENT)
+
+
+@pytest.mark.parametrize(("condition", "level"), [("cancer", None), ("stenosis", "L5-S1")])
+def test_a_no_to_what_the_report_says_nothing_of_is_called_not_mentioned(condition: str, level: str | None) -> None:
+    finding = label_one(LUMBAR, FixedEngine(Logits(0.0, 3.0)))[condition, level]
+
+    assert (finding.state, finding.answer, finding.evidence) == (State.NOT_MENTIONED, False, None)
+
+
+def test_a_condition_that_only_the_rules_find_words_of_is_mentioned_with_the_sentence_as_written() -> None:
+    report = Report("e", "FINDINGS: Multiple Myelomatous depositts in L2 and L3. No slip.")
+
+    finding = label_one(report, FixedEngine())["cancer", None]
+
+    assert (finding.state, finding.evidence) == (State.PRESENT, "Multiple Myelomatous depositts in L2 and L3.")
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,19 @@
 
 import random
 import re
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 
+from config.conditions import load_conditions
 from pipeline.reports.levels import find_levels
+from pipeline.reports.mentions import ReportText
 from pipeline.training.report_grammar import draw_report
 from pipeline.training.report_levels import LEVELS_OF, draw_style, levels_name, slots_of
 from pipeline.training.report_passages import Passage, draw_levels, passage_slots
 from pipeline.training.report_phrases import FindingPhrases, load_phrases, written_out
+from pipeline.values import State
 
 TRAINING = load_phrases("training")
 VALIDATION = load_phrases("validation")
@@ -173,3 +177,32 @@ def test_a_sentence_on_another_finding_leaves_open_what_it_may_mean_as_well() ->
 
     assert said
     assert all(report.labels.get(("herniation", None)) is not False for report in said)
+
+
+def test_the_states_that_a_report_is_drawn_with_are_found_again_by_words() -> None:
+    conditions = {condition.name: condition for condition in load_conditions()}
+    found: Counter[tuple[State, bool]] = Counter()
+    for seed in range(400):
+        report = draw_report(seed, VALIDATION.with_others([]))
+        text = ReportText(report.text)
+        for (name, level), state in report.states.items():
+            if state is State.NOT_IMAGED and level is not None:
+                found[state, not text.shows(level)] += 1
+            elif state is State.NOT_MENTIONED:
+                found[state, text.mention(conditions[name]).sentence is None] += 1
+            elif state is State.UNCERTAIN:
+                found[state, text.mention(conditions[name]).hedge is not None] += 1
+
+    shares = {state: found[state, True] / (found[state, True] + found[state, False]) for state, _ in found}
+    assert shares[State.NOT_MENTIONED] > 0.95
+    assert shares[State.NOT_IMAGED] > 0.5  # one in two such reports has no title to tell its region by
+    assert shares[State.UNCERTAIN] > 0.3  # hedges in unusual words are not found
+
+
+def test_a_state_never_contradicts_a_label() -> None:
+    for report in REPORTS:
+        for question, state in report.states.items():
+            if state in {State.PRESENT, State.ABSENT}:
+                assert report.labels[question] == (state is State.PRESENT)
+            else:
+                assert not report.labels.get(question)
