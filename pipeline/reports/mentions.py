@@ -93,7 +93,9 @@ _HEDGE = re.compile(
     r"""(?ix)\?+ | \bquery\b | \bpossibl[ey]\b | \bprobabl[ey]\b | \b(?:un)?likely\b | (?<!no[ ])\bsuspicious\b |
     \bsuspected\b | \b(?:may|might|could)[ ](?:be|represent|reflect)\b | \bcannot[ ]be[ ]excluded\b |
     \bto[ ](?:be[ ]exclude|exclude|rule[ ]out)d?\b | \br/o\b | \bequivocal\b | \bindeterminate\b | \bquestionable\b |
-    \bcorrelat(?:e|ion)[ ]with\b | \bmostly\b"""
+    \bcorrelat(?:e|ion)[ ]with\b | \bmostly\b | \bcan(?:not|[ ]not|'t)[ ](?:tell|say|be[ ](?:sure|certain))\b |
+    \b(?:not|un)[ ]?(?:clear|certain|sure)[ ](?:whether|if)\b | \bwhether\b | \bno[ ]confident\b |
+    \bprevents?[ ]a[ ]confident\b | \bcould[ ]equally\b"""
 )
 _REGIONS_OF = {"C": {"cervical"}, "T": {"thoracic"}, "L": {"lumbar"}}
 

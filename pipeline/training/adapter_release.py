@@ -1,15 +1,12 @@
 """A trained adapter with its card, as a site keeps it and passes it on."""
 
-import json
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.reports.adapter_folder import CARD, CONFIG, WEIGHTS, adapter_digest
-from pipeline.reports.model_folder import EMBEDDED_NAME
 from pipeline.reports.models import ModelFiles
+from pipeline.training.adapter_writing import model_argument, place_adapter
 from pipeline.training.summaries import FittedAdapter, SummaryTraining, fit_summaries
 from pipeline.training.summary_examples import SummaryExamples
 
@@ -44,11 +41,7 @@ def release_adapter(
     made = kept / "adapter"
     # Without the embedding layers, which peft would add since lm_head is one: they are the base model's.
     fitted.model.save_pretrained(made, save_embedding_layers=False)
-    card = make_card(base, examples, training, fitted) | {"sha256": adapter_digest(made)}
-    (made / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    for name in (CONFIG, WEIGHTS, CARD):  # the card comes last: until then it disagrees, and the folder is refused
-        (made / name).replace(target / name)
-    shutil.rmtree(made)
+    card = place_adapter(made, target, make_card(base, examples, training, fitted))
     (kept / STATE).unlink()
     return card
 
@@ -57,14 +50,13 @@ def make_card(
     base: ModelFiles, examples: SummaryExamples, training: SummaryTraining, fitted: FittedAdapter
 ) -> dict[str, Any]:
     """Say what an adapter was trained on, how, and what it reached; nothing of a report is in it."""
-    model = "embedded" if base.name.startswith(f"{EMBEDDED_NAME}@") else "MODEL"
     return {
         "name": "spinelabel-summaries",
         "base_model": base.name,
         "licence": "That of the base model. It was trained on reports and may give back parts of them: keep it as they "
         "are kept.",
         "data": examples.counts | {"fitted": fitted.fitted, "held_out": fitted.held_out, "sha256": examples.sha256},
-        "command": f"spinelabel train summaries SOURCE --model {model} --loss {training.loss} "
+        "command": f"spinelabel train summaries SOURCE --model {model_argument(base)} --loss {training.loss} "
         f"--steps {training.steps} --seed {training.seed}",
         "training": asdict(training),
         "held_out_loss": {"before": fitted.before._asdict(), "after": fitted.after._asdict()},

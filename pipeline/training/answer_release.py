@@ -1,7 +1,5 @@
 """The adapter that answers, with its figures, its calibration and its card, as it is shipped."""
 
-import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,13 +7,14 @@ from typing import Any
 
 from config.conditions import EMBEDDED_CONDITIONS, Condition, load_conditions
 from pipeline.calibration import Calibration, fit_calibration, write_calibration
-from pipeline.reports.adapter_folder import CALIBRATION, CARD, CONFIG, WEIGHTS, adapter_digest, adapter_files
+from pipeline.reports.adapter_folder import CALIBRATION, adapter_files
 from pipeline.reports.comparison import evaluate_examples, row_values
 from pipeline.reports.engines.shared_engine import SharedPrefixEngine
 from pipeline.reports.labelled import LabelledReport, answer_labelled, questions, read_labelled
 from pipeline.reports.labelling import Labeller, Report
 from pipeline.reports.models import ModelFiles
 from pipeline.reports.prompts.shared import load_shared_prompt
+from pipeline.training.adapter_writing import model_argument, place_adapter
 from pipeline.training.answers import AnswerTraining, train_answers
 from pipeline.training.report_grammar import draw_report
 from pipeline.training.report_phrases import Phrases, load_phrases
@@ -55,7 +54,7 @@ def release_answers(
     conditions = load_conditions(EMBEDDED_CONDITIONS)
     more = [report for path in calibrate_on for report in read_labelled(path, conditions).reports]
     made = kept / NAME
-    train_answers(base, training, kept / STATE, progress).save_pretrained(made)
+    train_answers(base, training, load_phrases("training"), kept / STATE, progress).save_pretrained(made)
     labeller = Labeller(SharedPrefixEngine(base, adapter_files(made, base.name)), load_shared_prompt(), "")
     phrases = load_phrases("validation")
     invented = invented_reports(phrases, _CALIBRATION_SEEDS, conditions)
@@ -65,14 +64,8 @@ def release_answers(
         name="shipped",
         standing=Standing.DEMONSTRATION,
     )
-    card = make_card(base, training, measure(labeller, calibration, conditions)) | {"sha256": adapter_digest(made)}
     write_calibration(made / CALIBRATION, calibration)
-    (made / CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    target.mkdir(parents=True, exist_ok=True)
-    for name in (CONFIG, WEIGHTS, CALIBRATION, CARD):  # the card comes last: until then the folder is refused
-        (made / name).replace(target / name)
-    shutil.rmtree(made)
-    return card
+    return place_adapter(made, target, make_card(base, training, measure(labeller, calibration, conditions)))
 
 
 def measure(labeller: Labeller, calibration: Calibration, conditions: Sequence[Condition]) -> dict[str, Any]:
@@ -80,13 +73,17 @@ def measure(labeller: Labeller, calibration: Calibration, conditions: Sequence[C
     by = labeller.answered_by
     invented = invented_reports(load_phrases("validation"), _TEST_SEEDS, conditions)
     tested, _ = answer_labelled(labeller, invented, conditions)
-    untrained = load_phrases("validation", held_out=True)
-    new = new_conditions(untrained)
-    asked, _ = answer_labelled(labeller, invented_reports(untrained, _NEW_CONDITION_SEEDS, new), new)
     return {
         "invented_reports": _rows(evaluate_examples(by, tested, asks_summary=False, calibration=calibration)),
-        "conditions_never_trained_on": _rows(evaluate_examples(by, asked, asks_summary=False, calibration=None)),
+        "conditions_never_trained_on": measure_new(labeller, load_phrases("validation", held_out=True)),
     }
+
+
+def measure_new(labeller: Labeller, untrained: Phrases) -> list[dict[str, Any]]:
+    """Give figures on the findings beside the core ones, asked by name and definition with the threshold .5."""
+    new = new_conditions(untrained)
+    asked, _ = answer_labelled(labeller, invented_reports(untrained, _NEW_CONDITION_SEEDS, new), new)
+    return _rows(evaluate_examples(labeller.answered_by, asked, asks_summary=False, calibration=None))
 
 
 def invented_reports(phrases: Phrases, seeds: range, conditions: Sequence[Condition]) -> list[LabelledReport]:
@@ -116,7 +113,8 @@ def make_card(base: ModelFiles, training: AnswerTraining, figures: dict[str, Any
         "base_model": base.name,
         "licence": "Apache-2.0",
         "data": "invented reports only, drawn by seed; no patient's report",
-        "command": f"spinelabel train answers --out FOLDER --steps {training.steps} --seed {training.seed}",
+        "command": f"spinelabel train answers --out FOLDER --model {model_argument(base)} --steps {training.steps} "
+        f"--seed {training.seed}",
         "training": asdict(training),
         "figures": figures,
     }

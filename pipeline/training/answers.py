@@ -23,7 +23,7 @@ from pipeline.reports.engines.shared_tokens import SharedTokens
 from pipeline.reports.models import ModelFiles
 from pipeline.training.answer_examples import ExampleBatch, example_batches
 from pipeline.training.errors import OtherTraining
-from pipeline.training.report_phrases import load_phrases
+from pipeline.training.report_phrases import Phrases
 from pipeline.training.training_state import load_state, read_about, save_state
 
 ADAPTED = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -39,7 +39,7 @@ class AnswerTraining:
     `rate` rises for 15 steps and then falls in a straight line to a twentieth; `rank` and `alpha` are the adapter's.
     """
 
-    steps: int = 900
+    steps: int = 1000
     batch: int = 4
     seed: int = 1
     rate: float = 8e-4
@@ -48,7 +48,11 @@ class AnswerTraining:
 
 
 def train_answers(
-    base: ModelFiles, training: AnswerTraining, state_file: Path, progress: Callable[[int, float], None]
+    base: ModelFiles,
+    training: AnswerTraining,
+    phrases: Phrases,
+    state_file: Path,
+    progress: Callable[[int, float], None],
 ) -> Any:
     """Fine-tune a model by low-rank adapters on all its linear layers, or go on where a run stopped.
 
@@ -58,6 +62,7 @@ def train_answers(
     Args:
         base: the model, whose own weights stay as they are.
         training: what to do.
+        phrases: what the reports are made of.
         state_file: safetensors; written every 50 steps and at the end, aside and then renamed.
         progress: called after each step with its number and loss.
 
@@ -65,9 +70,9 @@ def train_answers(
         The model with its adapter.
 
     Raises:
-        OtherTraining: `state_file` is of another model or other settings.
+        OtherTraining: `state_file` is of another model, other settings or other findings.
     """
-    identity = json.dumps([base.name.rpartition("@")[2], asdict(training)])
+    identity = json.dumps([base.name.rpartition("@")[2], asdict(training), sorted(phrases.findings)])
     if read_about(state_file).get("training", identity) != identity:
         raise OtherTraining(state_file.parent)
     torch.manual_seed(training.seed)
@@ -82,7 +87,7 @@ def train_answers(
     optimiser = torch.optim.AdamW(exact.values(), lr=training.rate, betas=(0.9, 0.98), weight_decay=0.01)
     done = int(load_state(state_file, exact, optimiser).get("step", 0))
     _copy(exact, computing)
-    batches = example_batches(training.seed, load_phrases("training"), training.batch, first=done)
+    batches = example_batches(training.seed, phrases, training.batch, first=done)
     for step in range(done, training.steps):
         for group in optimiser.param_groups:
             group["lr"] = training.rate * min(1.0, (step + 1) / _WARM_UP) * max(0.05, 1 - step / training.steps)

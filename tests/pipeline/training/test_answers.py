@@ -13,7 +13,7 @@ from pipeline.training import answers as training_module
 from pipeline.training.answer_examples import BATCHES_PER_DRAW, OTHERS, example_batches
 from pipeline.training.answers import AnswerTraining, train_answers
 from pipeline.training.errors import OtherTraining
-from pipeline.training.report_phrases import load_phrases
+from pipeline.training.report_phrases import Phrases, load_phrases
 from tests.pipeline.reports.conftest import MakeModel
 
 SHORT = AnswerTraining(steps=3, batch=2, rank=2)
@@ -35,7 +35,7 @@ def base(make_model: MakeModel) -> ModelFiles:
 
 def weights(base: ModelFiles, training: AnswerTraining, folder: Path) -> dict[str, torch.Tensor]:
     folder.mkdir(exist_ok=True)
-    train_answers(base, training, folder / "state.safetensors", quiet).save_pretrained(folder)
+    train_answers(base, training, PHRASES, folder / "state.safetensors", quiet).save_pretrained(folder)
     return load_file(folder / WEIGHTS)
 
 
@@ -58,24 +58,33 @@ def test_an_interrupted_training_goes_on_to_the_same_adapter(
     state = tmp_path / "broken" / "state.safetensors"
     state.parent.mkdir()
     with pytest.raises(Interrupted):
-        train_answers(base, SHORT, state, stop)
+        train_answers(base, SHORT, PHRASES, state, stop)
     resumed = weights(base, SHORT, state.parent)
 
     assert all(torch.equal(weight, resumed[name]) for name, weight in straight.items())
 
 
-def test_a_state_of_other_settings_is_refused(base: ModelFiles, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("training", "phrases"),
+    [
+        pytest.param(AnswerTraining(steps=4, batch=2, rank=2), PHRASES, id="other settings"),
+        pytest.param(SHORT, PHRASES.with_others(["scoliosis", "kyphosis", "pars defect"]), id="other findings"),
+    ],
+)
+def test_a_state_of_another_training_is_refused(
+    base: ModelFiles, tmp_path: Path, training: AnswerTraining, phrases: Phrases
+) -> None:
     weights(base, SHORT, tmp_path)
 
     with pytest.raises(OtherTraining):
-        train_answers(base, AnswerTraining(steps=4, batch=2, rank=2), tmp_path / "state.safetensors", quiet)
+        train_answers(base, training, phrases, tmp_path / "state.safetensors", quiet)
 
 
 def test_training_moves_the_answers_towards_the_truth(base: ModelFiles, tmp_path: Path) -> None:
     losses: list[float] = []
     training = AnswerTraining(steps=40, batch=2, rank=4, rate=5e-3)
 
-    train_answers(base, training, tmp_path / "state.safetensors", lambda _step, loss: losses.append(loss))
+    train_answers(base, training, PHRASES, tmp_path / "state.safetensors", lambda _step, loss: losses.append(loss))
 
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
 
