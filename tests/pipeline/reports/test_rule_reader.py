@@ -52,6 +52,13 @@ PARS_DEFECT = Condition(name="pars defect", definition="A pars defect is a gap i
         ("No metastases in the spine. Widespread liver metastases.", False),
         ("Fracture is of benign, osteoporotic type; no underlying lesion.", False),
         ("Status post resection of ependymoma with no recurrence.", False),
+        ("The focus in L2, queried as a metastasis, turns out to be a haemangioma.", False),
+        ("Nothing malignant in the vertebrae.", False),
+        ("The registrar's report of a deposit is withdrawn.", False),
+        ("A secondary in the left pedicle of L3.", True),
+        ("L4 has been infiltrated by renal cell carcinoma.", True),
+        ("The breast primary has seeded to T9.", True),
+        ("Schmorl node masquerading as a deposit.", False),
     ],
 )
 def test_cancer_is_stated_or_not(report: str, stated: bool) -> None:
@@ -96,6 +103,15 @@ def test_cancer_is_stated_or_not(report: str, stated: bool) -> None:
         ("Compared to the prior MRI the stenosis has resolved.", False),
         ("Comparison: MRI 2018 showed stenosis at L4/5.\nFindings: Normal postoperative canal.", False),
         ("Minimal posterior bulge not compromising the canal.", False),
+        ("Nothing presses on the roots.", False),
+        ("The bulge reaches neither theca nor root.", False),
+        ("Disc bulge, short of a protrusion.", False),
+        ("Nowhere is the canal narrowed.", False),
+        ("The recess, narrowed before surgery, has been released.", False),
+        ("Ligamentum flavum that chokes the canal.", True),
+        ("There is too little room for the L5 root.", True),
+        ("The foramen is down to a slit.", True),
+        ("A not inconsiderable protrusion.", True),
     ],
 )
 def test_stenosis_is_stated_or_not(report: str, stated: bool) -> None:
@@ -129,6 +145,12 @@ def test_stenosis_is_stated_or_not(report: str, stated: bool) -> None:
         ("There is slight forward slippage of L3 in relation to L4.", True),
         ("Minimal backward displacement of L2 over L3.", True),
         ("Flexion views: slip does not occur.", False),
+        ("L4 overhangs L5 by 4 mm.", True),
+        ("L3 has crept forward on L4.", True),
+        ("The slip on the standing film is not reproduced.", False),
+        ("Slip 0 mm at all levels.", False),
+        ("The vertebrae are in line, none having slipped.", False),
+        ("Lateral listhesis within the scoliosis.", False),
     ],
 )
 def test_spondylolisthesis_is_stated_or_not(report: str, stated: bool) -> None:
@@ -159,6 +181,13 @@ def test_spondylolisthesis_is_stated_or_not(report: str, stated: bool) -> None:
         ("Central disc protrusion without cauda equina compression.", False),
         ("The disc fragment fills the canal and compresses the cauda equina.", True),
         ("Compressive effect on the cauda equina roots.", True),
+        ("Abscess squeezes the cauda equina.", True),
+        ("The cauda equina is under pressure from the disc.", True),
+        ("The horse's tail is strangled.", True),
+        ("The cauda is uncompressed.", False),
+        ("Cord compression above, the cauda equina itself being free.", False),
+        ("Nothing impinges on the cauda equina.", False),
+        ("The cauda equina, compressed on admission, has been released.", False),
     ],
 )
 def test_cauda_equina_compression_is_stated_or_not(report: str, stated: bool) -> None:
@@ -198,6 +227,13 @@ def test_cauda_equina_compression_is_stated_or_not(report: str, stated: bool) ->
         ("Degenerative bulge, no evidence for acute herniation.", False),
         ("Status post L5-S1 microdiscectomy with recurrent herniation.", True),
         ("Interval resolution of the L4/5 disc herniation.", False),
+        ("Nothing amounting to a herniation.", False),
+        ("All discs fall short of an extrusion.", False),
+        ("There is know disc extrusion.", False),
+        ("Disc herniation there is none.", False),
+        ("Nuclear material has escaped through the annulus.", True),
+        ("A piece has broken away and lies behind L4.", True),
+        ("Bulge -, extrusion -, contact -.", False),
     ],
 )
 def test_herniation_is_stated_or_not(report: str, stated: bool) -> None:
