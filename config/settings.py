@@ -149,9 +149,13 @@ class ReportSettings(_Section):
         Path | None, Field(description="Folder of an adapter for the model, as `spinelabel train summaries` writes it.")
     ] = None
     prompt: Annotated[
-        Literal["shared", "direct", "summary", "direct-natural", "summary-natural"],
-        Field(description="How the report is asked: all questions from one reading, Direct Query or Summary-Query."),
-    ] = "shared"
+        Literal["shared", "direct", "summary", "direct-natural", "summary-natural"] | None,
+        Field(
+            description="How the report is asked: all questions from one reading, Direct Query or Summary-Query. "
+            "Without one it is `shared` for the embedded model, which has an adapter for it, and `direct` for any "
+            "other model and for a server."
+        ),
+    ] = None
     summary_model: Annotated[
         Literal["base", "adapted"], Field(description="Where there is an adapter, which model writes the summary.")
     ] = "adapted"

@@ -67,7 +67,8 @@ def _key(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
 
 def _meaning(field: FieldInfo) -> str:
     """Say what a setting means, and its values where only some are allowed."""
-    allowed = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    kinds = (field.annotation, *get_args(field.annotation))  # the values of a setting that may be null lie one deeper
+    allowed = next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())
     return f"{field.description} One of: {', '.join(allowed)}." if allowed else field.description or ""
 
 

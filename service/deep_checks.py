@@ -7,7 +7,6 @@ from pathlib import Path
 
 from config.conditions import load_conditions
 from config.settings import Settings
-from pipeline.reports.adapter_folder import adapter_use
 from pipeline.reports.model_folder import converted_folder
 from pipeline.values import ReportLabels
 from service.checks import NotWellError, look
@@ -48,13 +47,13 @@ def _objects(data: Path) -> str:
 
 
 def _answers(settings: Settings) -> str:
-    from pipeline.reports.labelling import Report, label_reports, load_labeller
+    from pipeline.reports.labelling import Report, label_reports
+    from pipeline.reports.site_labeller import load_site_labeller
     from service.installation import SOFTWARE
 
     conditions = load_conditions(settings.conditions)
     with _converted_aside(settings) as data:
-        asked = settings.reports
-        labeller = load_labeller(asked.model, asked.prompt, data, SOFTWARE, adapter_use(asked), asked.server)
+        labeller = load_site_labeller(settings.reports, data, SOFTWARE)
     (labelled,) = label_reports(labeller, [Report("check", QUESTIONED)], conditions[:1])
     if not isinstance(labelled, ReportLabels):
         raise NotWellError(f"It answers nothing. {labelled.reason}")

@@ -8,12 +8,14 @@ import typer
 from rich.console import Console
 
 from config.errors import SpinelabelError
+from config.settings import ReportSettings
 from service.unexpected import unexpected
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="Settings file; without it the embedded defaults hold.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
+PROMPT_HELP = ReportSettings.model_fields["prompt"].description
 
 app = typer.Typer(
     name="spinelabel",

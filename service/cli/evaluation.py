@@ -15,8 +15,8 @@ from rich.progress import track
 from rich.table import Table
 
 from config.conditions import EMBEDDED_CONDITIONS, Condition, load_conditions
-from config.settings import Settings
-from service.cli import AsJson, app, console
+from config.settings import ReportSettings, Settings
+from service.cli import PROMPT_HELP, AsJson, app, console
 
 if TYPE_CHECKING:
     from pipeline.calibration import Example
@@ -40,7 +40,7 @@ def evaluate(
     models: Annotated[
         str, typer.Option(help="`embedded` or folders of chat models, with commas between.")
     ] = "embedded",
-    prompts: Annotated[str, typer.Option(help="Prompts, with commas between.")] = "shared",
+    prompts: Annotated[str | None, typer.Option(help=f"Prompts, with commas between. {PROMPT_HELP}")] = None,
     conditions: Conditions = EMBEDDED_CONDITIONS,
     calibration: Annotated[Path | None, typer.Option(help="Thresholds from `calibrate`.", exists=True)] = None,
     split: Annotated[
@@ -106,7 +106,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="File for the thresholds.")] = Path("calibration.json"),
     name: Annotated[str, typer.Option(help="What findings and documents call them, before their digest.")] = "site",
     model: Annotated[str, typer.Option(help="`embedded`, or the folder of a chat model.")] = "embedded",
-    prompt: Annotated[str, typer.Option(help="The prompt that they are for.")] = "shared",
+    prompt: Annotated[str | None, typer.Option(help=f"The prompt that they are for. {PROMPT_HELP}")] = None,
     conditions: Conditions = EMBEDDED_CONDITIONS,
     standing: Annotated[
         Literal["calibrated here", "calibrated", "demonstration"],
@@ -147,9 +147,12 @@ def calibrate(
     _print_unlabelled([*table.unreadable, *failed])
 
 
-def _prompt_names(prompts: str) -> "list[PromptName]":
+def _prompt_names(prompts: str | None) -> "list[PromptName | None]":
+    """Give the prompts that were named, or one None, which leaves the choice to what is asked."""
     from pipeline.reports.prompts import PromptName
 
+    if prompts is None:
+        return [None]
     known: dict[str, PromptName] = {name: name for name in get_args(PromptName)}
     asked = [prompt.strip() for prompt in prompts.split(",")]
     if unknown := [prompt for prompt in asked if prompt not in known]:
@@ -157,13 +160,13 @@ def _prompt_names(prompts: str) -> "list[PromptName]":
     return [known[prompt] for prompt in asked]
 
 
-def _labellers(model: str, prompts: "list[PromptName]") -> "Iterator[Labeller]":
+def _labellers(model: str, prompts: "list[PromptName | None]") -> "Iterator[Labeller]":
     """Load a model for each of its prompts in turn, so that it lies in memory once."""
-    from pipeline.reports.labelling import load_labeller
+    from pipeline.reports.site_labeller import load_site_labeller
     from service.installation import SOFTWARE
 
     for prompt in prompts:
-        yield load_labeller(model, prompt, Settings().data, SOFTWARE)
+        yield load_site_labeller(ReportSettings(model=model, prompt=prompt), Settings().data, SOFTWARE)
 
 
 def _answer(

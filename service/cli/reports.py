@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 from config.conditions import EMBEDDED_CONDITIONS, load_conditions
-from config.settings import Settings
-from service.cli import app, console
+from config.settings import ReportSettings, Settings
+from service.cli import PROMPT_HELP, app, console
 
 if TYPE_CHECKING:
     from pipeline.reports.labelling import Report, UnlabelledReport
@@ -25,9 +25,9 @@ def label(
     out: Annotated[Path, typer.Option(help="JSON Lines file for the labels.")] = Path("labels.jsonl"),
     conditions: Annotated[Path, typer.Option(help="Conditions file.")] = EMBEDDED_CONDITIONS,
     prompt: Annotated[
-        Literal["shared", "direct", "summary", "direct-natural", "summary-natural"],
-        typer.Option(help="How the report is asked: all questions from one reading, Direct Query or Summary-Query."),
-    ] = "shared",
+        Literal["shared", "direct", "summary", "direct-natural", "summary-natural"] | None,
+        typer.Option(help=PROMPT_HELP),
+    ] = None,
     model: Annotated[str, typer.Option(help="`embedded`, or the folder of a chat model.")] = "embedded",
     calibration: Annotated[Path | None, typer.Option(help="Thresholds from `calibrate`.", exists=True)] = None,
     adapter: Annotated[Path | None, typer.Option(help="Folder of an adapter for the model.")] = None,
@@ -45,16 +45,22 @@ def label(
     from dataclasses import replace
 
     from pipeline.calibration import read_calibration
-    from pipeline.reports.adapter_folder import AdapterUse
-    from pipeline.reports.labelling import label_stream, load_labeller
+    from pipeline.reports.labelling import label_stream
+    from pipeline.reports.site_labeller import load_site_labeller
     from pipeline.reports.tables import iter_reports, write_labels
     from service.installation import SOFTWARE
 
     asked = load_conditions(conditions)
-    use = None if adapter is None else AdapterUse(adapter, summary_model, answer_model)
     settings = Settings()
-    server = settings.reports.server if model == "embedded" else None
-    labeller = load_labeller(model, prompt, settings.data, SOFTWARE, use, server)
+    by = ReportSettings(
+        model=model,
+        adapter=adapter,
+        prompt=prompt,
+        summary_model=summary_model,
+        answer_model=answer_model,
+        server=settings.reports.server if model == "embedded" else None,
+    )
+    labeller = load_site_labeller(by, settings.data, SOFTWARE)
     if calibration:
         labeller = replace(labeller, calibration=read_calibration(calibration))
     tally = Tally()

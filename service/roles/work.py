@@ -9,8 +9,7 @@ from structlog.typing import FilteringBoundLogger
 from config.conditions import load_conditions
 from config.settings import Settings
 from pipeline.images.reading import load_image_reader
-from pipeline.reports.adapter_folder import adapter_use
-from pipeline.reports.labelling import load_labeller
+from pipeline.reports.site_labeller import load_site_labeller
 from service.documents import DocumentWriter
 from service.guard import forgive_stop
 from service.heartbeat import Presence
@@ -37,8 +36,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     presence.say(RoleState.LOADING, "The models are being loaded.")
     conditions = load_conditions(settings.conditions)
     engine, store = open_database(settings.data, change_log(log)), ObjectStore(settings.data)
-    asked = settings.reports
-    labeller = load_labeller(asked.model, asked.prompt, settings.data, SOFTWARE, adapter_use(asked), asked.server)
+    labeller = load_site_labeller(settings.reports, settings.data, SOFTWARE)
     installation = load_installation(settings.data, settings.dicom.ae_title, conditions)
     workshop = Workshop(
         engine=engine,

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from config.errors import SpinelabelError
 from pipeline.errors import TestedOnCalibration as OnCalibration
 from pipeline.reports.labelling import Labeller
-from pipeline.reports.prompts import load_prompt
+from pipeline.reports.prompts import PromptName, load_prompt
 from service.cli import load_commands
 from tests.pipeline.reports.fixed_engines import ReadingEngine
 
@@ -24,14 +24,17 @@ def read(report: str, question: str) -> float:
 
 
 @pytest.fixture(autouse=True)
-def stand_in_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def prompts_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Let a stand-in answer, and give the prompts that it is asked by; it knows the shared layout as `direct`."""
+    asked: list[str] = []
+
+    def load(_model: str, prompt: PromptName, _data: Path, software: str, *_: object) -> Labeller:
+        asked.append(prompt)
+        return Labeller(ReadingEngine(read), load_prompt("direct" if prompt == "shared" else prompt), software)
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "pipeline.reports.labelling.load_labeller",
-        lambda _model, prompt, _data, software, *_: Labeller(
-            ReadingEngine(read), load_prompt("direct" if prompt == "shared" else prompt), software
-        ),
-    )
+    monkeypatch.setattr("pipeline.reports.site_labeller.load_labeller", load)
+    return asked
 
 
 def write_reports(name: str, first: int, count: int = 80) -> str:
@@ -69,6 +72,44 @@ def test_evaluate_gives_a_row_for_every_prompt_and_question_with_a_label() -> No
     assert rows["cancer", None, "direct/1"]["balanced_accuracy"] is None
     assert rows["cancer", None, "direct/1"]["false_positives"] == 80
     assert {row["model"] for row in json.loads(result.stdout)["baselines"]} == {"majority", "rules"}
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [
+        pytest.param(["label"], ["shared"], id="label"),
+        pytest.param(["label", "--model", "llama"], ["direct"], id="label, a model by path"),
+        pytest.param(["label", "--model", "llama", "--prompt", "shared"], ["shared"], id="label, as it is told"),
+        pytest.param(["calibrate"], ["shared"], id="calibrate"),
+        pytest.param(["calibrate", "--model", "llama"], ["direct"], id="calibrate, a model by path"),
+        pytest.param(["calibrate", "--model", "llama", "--prompt", "summary"], ["summary"], id="as it is told"),
+        pytest.param(["evaluate", "--models", "embedded,llama"], ["shared", "direct"], id="evaluate, one of each"),
+    ],
+)
+def test_a_command_asks_each_model_by_the_prompt_that_suits_it_unless_one_is_named(
+    prompts_asked: list[str], command: list[str], asked: list[str]
+) -> None:
+    result = run(command[0], write_reports("r.jsonl", 0, 4), *command[1:])
+
+    assert result.exit_code == 0, result.output
+    assert prompts_asked == asked
+
+
+@pytest.mark.parametrize("command", ["label", "calibrate", "evaluate"])
+def test_the_help_says_which_prompt_is_taken_where_none_is_named(command: str) -> None:
+    shown = " ".join(run(command, "--help").stdout.replace("│", " ").split())
+
+    assert "Without one it is `shared` for the embedded model" in shown
+
+
+def test_a_server_that_the_environment_names_is_asked_directly(
+    prompts_asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPINELABEL__reports__server__url", "http://127.0.0.1:8000/v1")
+    monkeypatch.setenv("SPINELABEL__reports__server__model", "llama")
+
+    assert run("label", write_reports("r.jsonl", 0, 1)).exit_code == 0
+    assert prompts_asked == ["direct"]
 
 
 def test_a_split_finds_the_threshold_on_the_other_half() -> None:

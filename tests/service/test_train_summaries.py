@@ -34,9 +34,7 @@ def test_an_adapter_is_trained_on_a_file_and_labels_are_made_with_it(model: Path
         "train", "summaries", "reports.jsonl", "--out", "adapter", "--model", model, "--steps", "2", folder=tmp_path
     )
     labelled = spinelabel(
-        *("label", "reports.jsonl", "--model", model, "--adapter", "adapter", "--prompt", "direct"),
-        *("--conditions", "slip.yaml"),
-        folder=tmp_path,
+        "label", "reports.jsonl", "--model", model, "--adapter", "adapter", "--conditions", "slip.yaml", folder=tmp_path
     )
 
     assert trained.returncode == 0, trained.stderr

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from config.conditions import Condition
+from config.settings import ReportSettings
 from pipeline.reports.engines.protocol import AnswerMode, AnswerPrompt, Message
 
 ChatPromptName = Literal["direct", "summary", "direct-natural", "summary-natural"]
@@ -64,6 +65,17 @@ class Prompt(BaseModel):
 
     def _task(self, condition: Condition, report: str) -> Message:
         return Message("system", self.system.format(condition=condition.asked_as, report=report))
+
+
+def choose_prompt(settings: ReportSettings) -> PromptName:
+    """Give the prompt that settings name; where they name none, the one that what they ask can answer best.
+
+    That is `shared` for the embedded model, the only one that comes with an adapter for it, and `direct` for a model
+    by path and for a server.
+    """
+    if settings.prompt is not None:
+        return settings.prompt
+    return "shared" if settings.model == "embedded" and settings.server is None else "direct"
 
 
 @cache

@@ -5,7 +5,8 @@ from typing import Literal
 import pytest
 
 from config.conditions import load_conditions
-from pipeline.reports.prompts import load_prompt
+from config.settings import ReportSettings, ServerSettings
+from pipeline.reports.prompts import PromptName, choose_prompt, load_prompt
 
 CAUDA_EQUINA = next(condition for condition in load_conditions() if condition.name == "cauda equina compression")
 STENOSIS = next(condition for condition in load_conditions() if condition.name == "stenosis")
@@ -17,6 +18,24 @@ STENOSIS_DEFINITION = (
     "Stenosis is any narrowing or compression of the spinal canal or nerves, including disc protrusions, impingement "
     "of nerve roots, or compromise of recesses."
 )
+SERVER = ServerSettings(url="http://127.0.0.1:8000/v1", model="llama")
+
+
+@pytest.mark.parametrize(
+    ("settings", "chosen"),
+    [
+        pytest.param(ReportSettings(), "shared", id="the embedded model"),
+        pytest.param(ReportSettings(model="llama"), "direct", id="a model by path"),
+        pytest.param(ReportSettings(server=SERVER), "direct", id="a server"),
+        pytest.param(ReportSettings(prompt="direct"), "direct", id="the embedded model, otherwise"),
+        pytest.param(ReportSettings(model="llama", prompt="shared"), "shared", id="a model by path, otherwise"),
+        pytest.param(ReportSettings(server=SERVER, prompt="summary"), "summary", id="a server, otherwise"),
+    ],
+)
+def test_a_prompt_that_is_named_wins_and_else_what_is_asked_decides(
+    settings: ReportSettings, chosen: PromptName
+) -> None:
+    assert choose_prompt(settings) == chosen
 
 
 def test_direct_query_is_worded_as_validated() -> None:
