@@ -11,14 +11,8 @@ import numpy as np
 import yaml
 
 from config.conditions import Condition
-from pipeline.calibration import (
-    AnsweredBy,
-    Calibration,
-    Example,
-    fit_calibration,
-    judge,
-    reports_calibrated_on,
-)
+from pipeline.calibration import AnsweredBy, Calibration, Example, judge, reports_calibrated_on
+from pipeline.calibration_fitting import fit_calibration
 from pipeline.errors import TestedOnCalibration
 from pipeline.evaluation import Answers, Figures, measure_answers
 from pipeline.reports.labelled import Asked, LabelledReport, questions

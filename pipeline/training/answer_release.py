@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from config.conditions import EMBEDDED_CONDITIONS, Condition, load_conditions
-from pipeline.calibration import Calibration, fit_calibration, write_calibration
+from pipeline.calibration import Calibration, write_calibration
+from pipeline.calibration_fitting import fit_calibration
 from pipeline.reports.adapter_folder import CALIBRATION, adapter_files
 from pipeline.reports.comparison import evaluate_examples, row_values
 from pipeline.reports.engines.shared_engine import SharedPrefixEngine

@@ -118,7 +118,8 @@ def calibrate(
 
     Example: spinelabel calibrate labelled.csv --out calibration.json
     """
-    from pipeline.calibration import fit_calibration, write_calibration
+    from pipeline.calibration import write_calibration
+    from pipeline.calibration_fitting import fit_calibration
     from pipeline.reports.labelled import read_labelled
     from pipeline.values import Standing
 

@@ -15,14 +15,12 @@ from pipeline.calibration import (
     CalibrationEntry,
     Example,
     FittedOn,
-    equal_error_log_odds,
-    fit_calibration,
     judge,
-    platt_scaling,
     read_calibration,
     reports_calibrated_on,
     write_calibration,
 )
+from pipeline.calibration_fitting import equal_error_log_odds, fit_calibration, platt_scaling
 from pipeline.errors import UnusableCalibration
 from pipeline.values import Standing
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from config.conditions import load_conditions
-from pipeline.calibration import AnsweredBy, Calibration, Example, fit_calibration
+from pipeline.calibration import AnsweredBy, Calibration, Example
+from pipeline.calibration_fitting import fit_calibration
 from pipeline.reports.labelling import Labeller, Report, label_reports
 from pipeline.reports.prompts import load_prompt
 from pipeline.values import Finding, ReportLabels, Standing, State

@@ -5,7 +5,8 @@ import random
 import pytest
 
 from config.conditions import Condition, load_conditions
-from pipeline.calibration import AnsweredBy, Example, fit_calibration
+from pipeline.calibration import AnsweredBy, Example
+from pipeline.calibration_fitting import fit_calibration
 from pipeline.errors import TestedOnCalibration as OnCalibration
 from pipeline.reports.comparison import (
     Review,
