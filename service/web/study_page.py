@@ -1,5 +1,6 @@
 """The page of one study: where it is, what happened, what was found, what was sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from sqlmodel import Session, col, select
 from config.settings import Settings
 from service.destinations import Outlook
 from service.store.findings import current_findings
-from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, Series, Study, row_id
+from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, ProvenanceRow, Series, Study, row_id
 from service.web.lines import Standing, delivery_outlooks, study_standings
 from service.web.timeline import Event, study_timeline
 
@@ -34,7 +35,7 @@ class DocumentLine:
 
 @dataclass(frozen=True)
 class StudyPage:
-    """Everything that the page of a study shows."""
+    """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance."""
 
     study: Study
     patient: Patient
@@ -42,6 +43,7 @@ class StudyPage:
     series: list[SeriesLine]
     events: list[Event]
     findings: list[FindingRow]
+    calibrations: dict[int, str]
     documents: list[DocumentLine]
 
 
@@ -52,13 +54,15 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         return None
     study, patient = found
     number = row_id(study)
+    findings = current_findings(session, number)
     return StudyPage(
         study=study,
         patient=patient,
         standing=study_standings(session, settings, [study], now)[number],
         series=_series(session, study),
         events=study_timeline(session, number),
-        findings=current_findings(session, number),
+        findings=findings,
+        calibrations=_calibrations(session, findings),
         documents=_documents(session, settings, number),
     )
 
@@ -75,6 +79,13 @@ def _series(session: Session, study: Study) -> list[SeriesLine]:
         SeriesLine(series.modality, series.description, count, series.series_uid == study.series_read)
         for series, count in session.exec(counted)
     ]
+
+
+def _calibrations(session: Session, findings: Sequence[FindingRow]) -> dict[int, str]:
+    """Give what set the thresholds of findings, by its name before its digest, where anything did."""
+    made_by = {finding.provenance_id for finding in findings}
+    rows = session.exec(select(ProvenanceRow).where(col(ProvenanceRow.id).in_(made_by)))
+    return {row_id(row): row.calibration.partition("@")[0] for row in rows if row.calibration}
 
 
 def _documents(session: Session, settings: Settings, study_id: int) -> list[DocumentLine]:

@@ -1,6 +1,7 @@
 """The pages: what they say, what they find, and what they never show."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from config.settings import ExportSettings, Hl7Settings, Settings
+from pipeline.values import Standing
 from service.store.database import writing
+from service.store.findings import Subject, record_findings
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, WorkState
 from service.store.tables import (
     Delivery,
@@ -26,7 +29,7 @@ from service.store.tables import (
     Study,
 )
 from tests.service.browsing import browse, change, deliver, link, text
-from tests.service.rows import NOW, add_study
+from tests.service.rows import MADE_BY, NOW, add_study, finding
 
 LATER = NOW + timedelta(hours=1)
 PAGES = ("/", "/studies", "/unpaired", "/waiting", "/exports")
@@ -90,6 +93,19 @@ def test_the_page_says_what_the_embedded_models_cannot_do(engine: Engine, page: 
 
     for address in ("/", f"/studies/{link(engine, Study)}"):
         assert "no basis for a decision on a patient" in text(page, address)
+
+
+def test_a_study_names_what_set_the_thresholds_of_a_finding(engine: Engine, page: TestClient) -> None:
+    _, report = add_study(engine)
+    by_ours = replace(MADE_BY, calibration="ours@sha256:00")
+    with writing(engine) as session:
+        found = [replace(finding(), standing=Standing.CALIBRATED_HERE, provenance=by_ours), finding("cancer")]
+        record_findings(session, Subject(report_id=report), found, work="again", now=NOW)
+
+    said = text(page, f"/studies/{link(engine, Study)}")
+
+    assert "calibrated here, thresholds ours cancer" in said
+    assert "uncalibrated Structured reports" in said
 
 
 @pytest.mark.parametrize(
