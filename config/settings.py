@@ -163,6 +163,13 @@ class ReportSettings(_Section):
         Literal["base", "adapted"],
         Field(description="Where there is an adapter, which model answers; other than the summary's takes both."),
     ] = "adapted"
+    calibration: Annotated[
+        Path | None,
+        Field(
+            description="File of thresholds that `spinelabel calibrate` wrote, for exactly this model, adapter and "
+            "prompt. They replace those that come with the embedded model; what they hold nothing for is uncalibrated."
+        ),
+    ] = None
     server: Annotated[
         ServerSettings | None,
         Field(description="An OpenAI-compatible server that is asked instead of `model`; null asks none."),

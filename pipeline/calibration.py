@@ -182,7 +182,9 @@ def read_calibration(path: Path) -> Calibration:
         # json reads back the very floats that it wrote, which pydantic's own JSON reader does not always do
         calibration = TypeAdapter(Calibration).validate_python(json.loads(path.read_bytes()))
     except OSError as error:
-        raise UnusableCalibration(f"{path}: {error.strerror}. Name a file that calibrate wrote.") from error
+        raise UnusableCalibration(
+            f"{path}: {error.strerror}. Name a file that `spinelabel calibrate` wrote, or none."
+        ) from error
     except ValueError as error:
         raise UnusableCalibration(f"{path} holds no calibration. Write it with `spinelabel calibrate`.") from error
     if named_calibration(calibration.name.split("@sha256:")[0], calibration) != calibration:

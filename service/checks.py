@@ -20,6 +20,7 @@ from pipeline.images.model_files import check_image_models
 from pipeline.reports.adapter_folder import check_adapter_folder
 from pipeline.reports.engines.chat_server import read_key
 from pipeline.reports.model_folder import check_model_folder, converted_folder, packaged_weights
+from pipeline.reports.site_calibration import check_site_calibration
 from service.cohort_files import read_cohorts
 from service.endpoints import endpoint
 from service.errors import UnusableStore
@@ -54,6 +55,8 @@ def check_installation(settings: Settings) -> Iterator[Check]:
     yield look("conditions", lambda: f"{len(load_conditions(settings.conditions))} conditions")
     yield look("cohorts", lambda: _cohorts(settings.exports.cohorts))
     yield look("language model", lambda: _language_model(settings))
+    if (calibration := settings.reports.calibration) is not None:
+        yield look("calibration", lambda: _calibration(settings, calibration))
     yield look("image models", lambda: _image_models(settings.images.classifiers))
     for destination in settings.destinations:
         yield look(f"destination {destination.peer}", lambda name=destination.peer: _echo(settings, name))  # type: ignore[misc]
@@ -155,6 +158,16 @@ def _language_model(settings: Settings) -> str:
         return "embedded; it is converted at the first start, which takes about 20 s"
     check_model_folder(converted)
     return "embedded"
+
+
+def _calibration(settings: Settings, path: Path) -> str:
+    found = check_site_calibration(path, settings.reports, settings.data)
+    asked = [
+        found.entry(found.answered_by, condition.name, level, condition.definition_version) is not None
+        for condition in load_conditions(settings.conditions)
+        for level in (None, *condition.levels)
+    ]
+    return f"{found.name}, {found.standing}: thresholds for {sum(asked)} of {len(asked)} questions"
 
 
 def _image_models(classifiers: str) -> str:

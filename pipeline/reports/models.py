@@ -12,9 +12,15 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, logging
 
 from pipeline.reports.errors import UnusableModel
-from pipeline.reports.model_folder import EMBEDDED_NAME, check_model_folder, converted_folder, packaged_weights
+from pipeline.reports.model_folder import (
+    CONVERTED_CARD,
+    EMBEDDED_NAME,
+    check_model_folder,
+    converted_folder,
+    converted_name,
+    packaged_weights,
+)
 
-_CARD = "model-card.json"
 _SET_BY_WRITER = {"transformers_version", "_name_or_path", "backend", "tokenizer_class", "is_local", "local_files_only"}
 
 
@@ -49,8 +55,7 @@ def embedded_model(data: Path) -> ModelFiles:
     if not folder.exists():
         _convert(packaged_weights(), folder)
     files = model_files(folder)
-    card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
-    if files.name != card["name"]:
+    if files.name != converted_name(data):
         raise UnusableModel(f"{folder} is damaged. Delete it; it is made again at the next start.")
     return files
 
@@ -74,7 +79,7 @@ def _convert(weights: Path, folder: Path) -> None:
             "source_sha256": file_digest(weights),
             "licence": "Apache-2.0",
         }
-        (made / _CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+        (made / CONVERTED_CARD).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
         try:
             made.rename(folder)
         except OSError:

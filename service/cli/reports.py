@@ -42,9 +42,6 @@ def label(
 
     Example: spinelabel label reports.csv --out labels.jsonl
     """
-    from dataclasses import replace
-
-    from pipeline.calibration import read_calibration
     from pipeline.reports.labelling import label_stream
     from pipeline.reports.site_labeller import load_site_labeller
     from pipeline.reports.tables import iter_reports, write_labels
@@ -58,11 +55,10 @@ def label(
         prompt=prompt,
         summary_model=summary_model,
         answer_model=answer_model,
+        calibration=calibration,
         server=settings.reports.server if model == "embedded" else None,
     )
     labeller = load_site_labeller(by, settings.data, SOFTWARE)
-    if calibration:
-        labeller = replace(labeller, calibration=read_calibration(calibration))
     tally = Tally()
     rows = track(iter_reports(file), "Labelling", console=console, disable=not console.is_terminal)
     write_labels(out, tally.labelled(label_stream(labeller, tally.readable(rows), asked)))

@@ -36,7 +36,7 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look before going live: settings, disk, database, ports, model files, destinations; nothing is changed.
+    """Look before going live: settings, disk, database, ports, models, calibration, destinations; nothing is changed.
 
     Example: spinelabel check --config site.yaml --deep
     """

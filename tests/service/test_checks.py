@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ import yaml
 from safetensors.numpy import save
 from sqlalchemy import Engine, text
 
+from config.conditions import load_conditions
 from config.settings import (
     Destination,
     ExportSettings,
@@ -26,6 +29,7 @@ from config.settings import (
     load_settings,
 )
 from integrations.dicom.stand_in import start_stand_in
+from pipeline.calibration import AnsweredBy
 from pipeline.reports.models import embedded_model
 from service.checks import check_installation
 from service.deep_checks import check_deeply
@@ -41,7 +45,11 @@ from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
 from tests.odd.dicom.make_cases import write_case
 from tests.peers.dicom import free_port
+from tests.pipeline.reports.conftest import MakeModel, make_model
+from tests.pipeline.reports.site_files import write_site_calibration
 from tests.service.test_receiving import sending
+
+__all__ = ["make_model"]
 
 Site = Callable[..., Settings]
 
@@ -151,6 +159,69 @@ def test_a_model_file_that_is_not_whole_is_named(
     (folder / file).write_bytes(content)
 
     assert f"{folder} lacks {said}" in unwell(settings)["language model"]
+
+
+SERVED = AnsweredBy("llama@127.0.0.1:8000/v1", None, "the server's", "direct/1")
+
+
+def calibrated_server(path: Path, answered_by: AnsweredBy) -> ReportSettings:
+    """Give settings of a language server and of a calibration that is fitted for what answers."""
+    write_site_calibration(path, answered_by, name="ours")
+    return ReportSettings(server=ServerSettings(url="http://127.0.0.1:8000/v1", model="llama"), calibration=path)
+
+
+def test_a_calibration_is_named_with_its_standing_and_for_how_many_questions_it_counts(
+    site: Site, tmp_path: Path
+) -> None:
+    settings = site(reports=calibrated_server(tmp_path / "own.json", SERVED))
+
+    [well] = [check for check in check_installation(settings) if check.name == "calibration"]
+
+    asked = sum(1 + len(condition.levels) for condition in load_conditions())
+    assert well.is_well
+    assert re.fullmatch(rf"ours@sha256:\w+, calibrated here: thresholds for 1 of {asked} questions", well.reason)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        pytest.param(Path.unlink, ": No such file or directory. Name a file that", id="a missing file"),
+        pytest.param(lambda path: path.write_text("{}"), " holds no calibration. Write it with", id="another file"),
+        pytest.param(
+            lambda path: path.write_text(path.read_text().replace('"n": 40', '"n": 41')),
+            " was changed after it was fitted. Calibrate again instead of editing it.",
+            id="a changed file",
+        ),
+        pytest.param(
+            lambda path: write_site_calibration(path, replace(SERVED, prompt="summary/1")),
+            " was fitted for another prompt (summary/1, here direct/1). Run `spinelabel calibrate`",
+            id="one for another prompt",
+        ),
+    ],
+)
+def test_a_calibration_that_does_not_count_is_named_with_what_to_do(
+    site: Site, tmp_path: Path, spoil: Callable[[Path], object], said: str
+) -> None:
+    path = tmp_path / "own.json"
+    settings = site(reports=calibrated_server(path, SERVED))
+    assert "calibration" not in unwell(settings)
+
+    spoil(path)
+
+    assert f"{path}{said}" in unwell(settings)["calibration"]
+
+
+def test_a_calibration_for_another_model_by_path_is_found_deeply(
+    site: Site, make_model: MakeModel, tmp_path: Path
+) -> None:
+    write_site_calibration(tmp_path / "own.json", AnsweredBy("llama@sha256:1", None, "float32", "direct/1"))
+    settings = site(reports=ReportSettings(model=str(make_model()), calibration=tmp_path / "own.json"))
+    assert "calibration" not in unwell(settings)
+
+    found = deeply(settings, "language model answers")
+
+    assert not found.is_well
+    assert "own.json was fitted for another model (llama@sha256:1, here model" in found.reason
 
 
 def test_a_conditions_file_that_is_not_there_is_named(site: Site, tmp_path: Path) -> None:

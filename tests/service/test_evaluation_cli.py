@@ -138,6 +138,16 @@ def test_thresholds_that_were_fitted_here_serve_evaluate_and_label() -> None:
     assert all(label["answer"] == (label["probability"] >= label["threshold"]) for label in labels)
 
 
+def test_labelling_with_thresholds_of_another_prompt_is_refused() -> None:
+    run("calibrate", write_reports("fit.jsonl", 0), "--prompt", "summary", "--out", "c.json")
+
+    refused = run("label", "fit.jsonl", "--calibration", "c.json")
+
+    assert refused.exit_code == 1
+    assert "c.json was fitted for another prompt (summary/1, here direct/1)" in str(refused.exception)
+    assert not Path("labels.jsonl").exists()
+
+
 def test_evaluating_on_reports_that_were_calibrated_on_is_refused() -> None:
     run("calibrate", write_reports("fit.jsonl", 0), "--out", "c.json")
 

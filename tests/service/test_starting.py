@@ -213,6 +213,11 @@ def run_role(role: str, folder: Path, **settings: object) -> subprocess.Complete
     [
         pytest.param({"reports": {"model": "no-such-folder"}}, "no-such-folder is no folder", id="no model folder"),
         pytest.param({"conditions": "no-such.yaml"}, "no-such.yaml: No such file", id="no conditions file"),
+        pytest.param(
+            {"reports": {"calibration": "no-such.json"}},
+            "no-such.json: No such file or directory. Name a file that `spinelabel calibrate` wrote, or none.",
+            id="no calibration file",
+        ),
     ],
 )
 def test_work_that_cannot_start_says_why_and_the_other_roles_go_on(

@@ -1,19 +1,15 @@
 """The engines that a labelling needs: one that answers, and where it is another, one that writes the summaries."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.calibration import Calibration, read_calibration
-from pipeline.reports.adapter_folder import CALIBRATION, AdapterUse, adapter_files
+from pipeline.reports.adapter_folder import CALIBRATION, EMBEDDED_ADAPTER, AdapterUse, adapter_files
 from pipeline.reports.engines.hugging_face import HuggingFaceEngine
 from pipeline.reports.engines.protocol import Engine
 from pipeline.reports.engines.shared_engine import SharedPrefixEngine
 from pipeline.reports.errors import UnusableAdapter
 from pipeline.reports.model_folder import EMBEDDED_NAME
 from pipeline.reports.models import ModelFiles
-
-EMBEDDED_ADAPTER = Path(__file__).parents[1] / "weights" / "spinelabel-answers"
-"""What the embedded model was trained to answer with, in the shared-prefix layout."""
 
 
 class Engines(NamedTuple):

@@ -5,12 +5,11 @@ from dataclasses import replace
 import pytest
 
 from config.conditions import load_conditions
-from pipeline.calibration import AnsweredBy, Calibration, Example
-from pipeline.calibration_fitting import fit_calibration
 from pipeline.reports.labelling import Labeller, Report, label_reports
 from pipeline.reports.prompts import load_prompt
 from pipeline.values import Finding, ReportLabels, Standing, State
 from tests.pipeline.reports.fixed_engines import ReadingEngine
+from tests.pipeline.reports.site_files import fit
 
 STENOSIS = next(condition for condition in load_conditions() if condition.name == "stenosis")
 LUMBAR = Report("a", "MRI LUMBAR SPINE\nFINDINGS: L4-5 canal narrowed.")
@@ -23,13 +22,7 @@ def labeller(log_odds: float) -> Labeller:
 def calibrated(log_odds: float, standing: Standing = Standing.CALIBRATED_HERE) -> Labeller:
     """Give a labeller whose threshold for stenosis, and for no level of it, is at log-odds -6."""
     asked = labeller(log_odds)
-    return replace(asked, calibration=fit(asked.answered_by, standing))
-
-
-def fit(answered_by: AnsweredBy, standing: Standing) -> Calibration:
-    examples = [Example(f"p{n}", "stenosis", None, "1", True, -4.0 + n) for n in range(20)]
-    examples += [Example(f"n{n}", "stenosis", None, "1", False, -8.0 - n) for n in range(20)]
-    return fit_calibration(answered_by, examples, name="trial", standing=standing)
+    return replace(asked, calibration=fit(asked.answered_by, standing=standing))
 
 
 def finding(asked: Labeller, level: str | None = None) -> Finding:
@@ -76,7 +69,7 @@ def test_a_level_without_an_entry_is_answered_at_one_half_and_says_uncalibrated(
 
 def test_a_calibration_of_another_data_type_does_not_count() -> None:
     asked = labeller(-5.0)
-    other = fit(replace(asked.answered_by, data_type="bfloat16"), Standing.CALIBRATED)
+    other = fit(replace(asked.answered_by, data_type="bfloat16"), standing=Standing.CALIBRATED)
 
     found = finding(replace(asked, calibration=other))
 
