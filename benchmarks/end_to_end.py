@@ -129,7 +129,7 @@ def measure(work: Path, count: int) -> list[dict[str, object]]:
         daemon.port("work")
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # as the daemon does
         parts = Parts(
-            load_labeller("embedded", "direct", daemon.data, SOFTWARE), load_image_reader("demonstration", SOFTWARE)
+            load_labeller("embedded", "shared", daemon.data, SOFTWARE), load_image_reader("demonstration", SOFTWARE)
         )
         through_the_daemon(daemon, warm_up)
         parts_alone(parts, warm_up)
