@@ -52,7 +52,7 @@ def answers(
     model: Annotated[
         str, typer.Option(help="`embedded`, or the folder of a model in Hugging Face layout.")
     ] = "embedded",
-    steps: Annotated[int, typer.Option(help="Batches of four invented reports to train on.")] = 1000,
+    steps: Annotated[int, typer.Option(help="Batches of four invented reports to train on.")] = 1300,
     seed: Annotated[int, typer.Option(help="The same seed draws the same reports.")] = 1,
     calibrate_on: Annotated[
         list[Path] | None, typer.Option(help="Labelled reports to calibrate on beside the invented ones.", exists=True)

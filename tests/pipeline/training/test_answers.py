@@ -11,7 +11,7 @@ from pipeline.reports.adapter_folder import WEIGHTS
 from pipeline.reports.models import ModelFiles, model_files
 from pipeline.training import answers as training_module
 from pipeline.training.answer_examples import BATCHES_PER_DRAW, OTHERS, example_batches
-from pipeline.training.answers import AnswerTraining, train_answers
+from pipeline.training.answers import AnswerTraining, rate_at, train_answers
 from pipeline.training.errors import OtherTraining
 from pipeline.training.report_phrases import Phrases, load_phrases
 from tests.pipeline.reports.conftest import MakeModel
@@ -87,6 +87,17 @@ def test_training_moves_the_answers_towards_the_truth(base: ModelFiles, tmp_path
     train_answers(base, training, PHRASES, tmp_path / "state.safetensors", lambda _step, loss: losses.append(loss))
 
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+
+
+def test_the_rate_of_a_long_training_falls_twice() -> None:
+    long, short = AnswerTraining(steps=1300), AnswerTraining(steps=600)
+    rates = [rate_at(long, step) / long.rate for step in range(1300)]
+
+    assert max(rates[:20]) > 0.95
+    assert rates[999] == 0.05
+    assert rates[1000] == 0.5
+    assert rates[1299] == pytest.approx(0.025)
+    assert rate_at(short, 599) == min(rate_at(short, step) for step in range(20, 600))
 
 
 def test_batches_go_on_where_they_were_left() -> None:
