@@ -13,7 +13,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
@@ -84,7 +84,7 @@ class Published:
         return self._tokenizer(text + opening, return_tensors="pt", add_special_tokens=False)
 
 
-def measure(folder: Path, reports: int, summaries: int) -> list[dict[str, object]]:
+def measure(folder: Path, reports: int, summaries: int) -> Iterator[dict[str, object]]:
     """Time each way on the same reports, and count the answers that agree."""
     conditions, phrases = load_conditions(), load_phrases("validation")
     drawn = [Report(str(seed), draw_report(seed, phrases).text) for seed in _SEEDS[:reports]]
@@ -93,25 +93,23 @@ def measure(folder: Path, reports: int, summaries: int) -> list[dict[str, object
     peer, direct_time = _timed(
         lambda: published.answer(load_prompt("direct"), drawn, conditions, per_level=True), reports
     )
-    rows = []
     shared_time = _timed_label(load_labeller("embedded", "shared", folder, ""), drawn, conditions)[1]
     ours, ours_time = _timed_label(load_labeller("embedded", "direct", folder, ""), drawn, conditions)
-    rows.append(_row("shared prefix against the published Direct Query", (shared_time, direct_time), 20.0))
-    rows.append(_row("Direct Query, published layout", (ours_time, direct_time), 6.0))
-    rows.append(_agreement("Direct Query: answers that agree with float32", ours, peer))
+    yield _row("shared prefix against the published Direct Query", (shared_time, direct_time), 20.0)
+    yield _row("Direct Query, published layout", (ours_time, direct_time), 6.0)
+    yield _agreement("Direct Query: answers that agree with float32", ours, peer)
     summarised = load_labeller("embedded", "summary", folder, "")
     ours, summary_time = _timed_label(summarised, few, conditions)
     for per_level, goal in ((True, 10.0), (False, 6.0)):
         asking = partial(published.answer, load_prompt("summary"), few, conditions, per_level=per_level)
         peer, taken = _timed(asking, summaries)
-        rows.append(_row(f"Summary-Query against {8 if per_level else 5} summaries", (summary_time, taken), goal))
-    rows.append(_agreement("Summary-Query: answers that agree with float32", ours, peer))
-    rows.append(_prefill(embedded_model(folder).folder))
+        yield _row(f"Summary-Query against {8 if per_level else 5} summaries", (summary_time, taken), goal)
+    yield _agreement("Summary-Query: answers that agree with float32", ours, peer)
+    yield _prefill(embedded_model(folder).folder)
     if find_spec("xllamacpp"):
         taken = _llama_cpp_time(drawn, conditions)
-        rows.append(_row("Direct Query against llama.cpp's server", (ours_time, taken), 1.0))
-        rows.append(_row("shared prefix against llama.cpp's server", (shared_time, taken), 1.0))
-    return rows
+        yield _row("Direct Query against llama.cpp's server", (ours_time, taken), 1.0)
+        yield _row("shared prefix against llama.cpp's server", (shared_time, taken), 1.0)
 
 
 @torch.inference_mode()
@@ -145,7 +143,7 @@ def _llama_cpp_time(drawn: list[Report], conditions: Sequence[Condition]) -> flo
     asked.n_parallel, asked.n_ctx = _SLOTS, _SLOTS * 2048
     asked.cpuparams.n_threads = torch.get_num_threads()
     server = xllamacpp.Server(asked)
-    at = ServerSettings(url=f"{server.listening_address}/v1", model="SmolLM2", concurrency=_SLOTS)
+    at = ServerSettings(url=f"{server.listening_address}/v1", model=str(packaged_weights()), concurrency=_SLOTS)
     return _timed_label(load_labeller("embedded", "direct", Path(), "", server=at), drawn, conditions)[1]
 
 
@@ -219,11 +217,13 @@ def main() -> None:
         if asked.memory:
             print(f"{measure_memory(folder, asked.memory):.2f} GB at the most, {asked.memory} reports")
             return
-        rows = measure(folder, asked.reports, asked.summaries)
+        rows = []
+        for row in measure(folder, asked.reports, asked.summaries):
+            rows.append(row)
+            if not asked.json:
+                print_rows([row])
     if asked.json:
         print(json.dumps({"name": "labelling", "rows": rows}))
-    else:
-        print_rows(rows)
 
 
 if __name__ == "__main__":
