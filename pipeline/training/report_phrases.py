@@ -146,7 +146,7 @@ def _core() -> tuple[FindingPhrases, ...]:
     merged = []
     for finding in _load("core"):
         own = [finding, *(said for hand in _hands() for said in hand.phrases if said.name == finding.name)]
-        phrases = {kind: tuple(text for said in own for text in getattr(said, kind)) for kind in _KINDS}
+        phrases: dict[str, Any] = {kind: tuple(text for said in own for text in getattr(said, kind)) for kind in _KINDS}
         merged.append(replace(finding, **phrases))
     return tuple(merged)
 
@@ -164,7 +164,8 @@ def _words() -> dict[str, Any]:
 
 
 def _of_part(finding: FindingPhrases, part: Part) -> FindingPhrases:
-    return replace(finding, **{kind: _share(getattr(finding, kind), part) for kind in _KINDS})
+    shares: dict[str, Any] = {kind: _share(getattr(finding, kind), part) for kind in _KINDS}
+    return replace(finding, **shares)
 
 
 def _share(phrases: Sequence[str], part: Part) -> tuple[str, ...]:

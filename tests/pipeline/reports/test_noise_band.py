@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from config.conditions import load_conditions
-from pipeline.reports.engines.protocol import Logits
 from pipeline.reports.engines.shared_engine import AskedText, SharedPrefixEngine
 from pipeline.reports.labelled import questions
 from pipeline.reports.labelling import load_labeller
@@ -19,9 +18,9 @@ ASKED = tuple(questions(load_conditions()))
 
 
 def log_odds(engine: SharedPrefixEngine, texts: list[AskedText]) -> list[list[float]]:
-    answers = engine.answer_reports(texts)
-    assert all(isinstance(answer, list) for answer in answers)
-    return [[logits.log_odds for logits in answer if isinstance(logits, Logits)] for answer in answers]
+    answers = [answer for answer in engine.answer_reports(texts) if isinstance(answer, list)]
+    assert len(answers) == len(texts)
+    return [[logits.log_odds for logits in answer] for answer in answers]
 
 
 @pytest.mark.long
