@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from config.conditions import Condition
 from config.settings import ServerSettings
 from pipeline.calibration import AnsweredBy, Calibration, judge
 from pipeline.reports.adapter_folder import AdapterUse
+from pipeline.reports.addressed import addresses_reader
 from pipeline.reports.engines.choice import load_engines, load_shared_engine, shipped_calibration
 from pipeline.reports.engines.openai import OpenAiEngine
 from pipeline.reports.engines.protocol import Engine, Logits
@@ -26,6 +27,8 @@ from pipeline.values import Finding, Provenance, ReportLabels, Source, Standing,
 
 AT_ONCE = 64
 """Reports that are labelled together: enough of them are of similar length to share a batch without padding."""
+
+ADDRESSED = "The report speaks to whoever labels it, as the evidence shows. A person has to read it."
 
 
 @dataclass(frozen=True)
@@ -208,6 +211,8 @@ def _outcome(
         if isinstance(answer, Unanswered):
             return UnlabelledReport(report.id, str(answer))
         findings.append(_finding(labeller, text, question, answer))
+    if (addressing := addresses_reader(report.text)) is not None:
+        findings = [replace(each, state=State.UNCERTAIN, reason=ADDRESSED, evidence=addressing) for each in findings]
     return ReportLabels(report.id, tuple(findings))
 
 
