@@ -7,7 +7,7 @@ from pipeline.reports.plain_letters import to_plain_letters
 
 _TOKEN = re.compile(
     r"\d+(?:[.,]\d+)+(?![^\W_])|[^\W_]+(?:['.\-][^\W_]+)*"  # numbers, words
-    r"|\n[ \t]*\n|\n|[.!;。?,:=]|[-=]>|[ \t]-+[ \t]"
+    r"|\n[ \t]*\n|\n|[.!;。?,:=]|//+|[-=]>|[ \t]-+[ \t]"
 )
 _SENTENCE = re.compile(r"(?:[^.!?;]|[.!?;](?!\s|$))+[.!?;]*")
 _LONGEST_SHOWN = 500

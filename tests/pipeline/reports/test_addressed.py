@@ -39,7 +39,7 @@ def test_a_text_that_the_rules_were_made_on_is_found(text: str) -> None:
     ("texts", "fewest"),
     [
         pytest.param(MEASURED, 104, id="of 108 from before any rule, not tuned on"),
-        pytest.param(texts_in("addressing-texts-tuned.txt"), 646, id="of 664 first measured, then tuned on"),
+        pytest.param(texts_in("addressing-texts-tuned.txt"), 645, id="of 664 first measured, then tuned on"),
         pytest.param(texts_in("addressing-texts-held-out.txt"), 162, id="of 209 held out"),
     ],
 )
