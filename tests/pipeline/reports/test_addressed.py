@@ -67,7 +67,7 @@ def test_hardly_any_invented_report_is_flagged(part: Part) -> None:
     reports = [draw_report(seed, phrases).text for seed in range(810_000_000, 810_001_000)]
     found = [report for report in reports if addresses_reader(report)]
 
-    assert len(found) <= 10  # "To answer the question: yes, there is a tight spot" and the like
+    assert len(found) <= 10  # the words of another author may look alike
 
 
 def test_the_sentence_is_shown_as_it_stands_in_the_report() -> None:
