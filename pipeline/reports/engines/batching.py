@@ -17,3 +17,17 @@ def batches_by_length(prompts: Sequence[Sequence[int]], most_tokens: int, most_r
         batch.append(index)
     if batch:
         yield batch
+
+
+def batches_of_groups(
+    groups: Sequence[Sequence[int]], prompts: Sequence[Sequence[int]], most_tokens: int, most_rows: int
+) -> Iterator[list[Sequence[int]]]:
+    """Give groups of the prompts' indices in batches, as `batches_by_length` does; a group is as long as all in it.
+
+    Groups of one size stand together: the first prompt of each is then about as long as that of the others.
+    """
+    for size in sorted({len(group) for group in groups}):
+        alike = [group for group in groups if len(group) == size]
+        tokens = [[token for index in group for token in prompts[index]] for group in alike]
+        for batch in batches_by_length(tokens, most_tokens, most_rows):
+            yield [alike[number] for number in batch]

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from pipeline.reports.engines.reading import padded_left
+
 
 class Limits(NamedTuple):
     """When writing stops, and how strongly a token that already stands in the row is held back."""
@@ -23,7 +25,7 @@ def write_greedily(model: PreTrainedModel, prompts: Sequence[Sequence[int]], lim
     The penalty follows transformers' rule: logits of tokens that stand in the row's prompt or text are divided by it
     where positive and multiplied where negative. Rows leave the batch as they finish.
     """
-    ids, mask = _padded_left(prompts, model.device)
+    ids, mask = padded_left(prompts, model.device)
     seen = _tokens_seen(ids, mask, model.config.get_text_config().vocab_size)
     written: list[list[int]] = [[] for _ in prompts]
     room = [min(limits.most_new_tokens, limits.context_length - len(prompt)) for prompt in prompts]
@@ -52,16 +54,6 @@ def write_greedily(model: PreTrainedModel, prompts: Sequence[Sequence[int]], lim
         mask = torch.cat([mask, mask.new_ones(len(rows), 1)], dim=1)
         positions = positions[:, -1:] + 1
     return written
-
-
-def _padded_left(prompts: Sequence[Sequence[int]], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    width = max(len(prompt) for prompt in prompts)
-    ids = torch.zeros(len(prompts), width, dtype=torch.long)
-    mask = torch.zeros(len(prompts), width, dtype=torch.long)
-    for row, prompt in enumerate(prompts):
-        ids[row, width - len(prompt) :] = torch.tensor(prompt)
-        mask[row, width - len(prompt) :] = 1
-    return ids.to(device), mask.to(device)
 
 
 def _tokens_seen(ids: torch.Tensor, mask: torch.Tensor, vocabulary: int) -> torch.Tensor:

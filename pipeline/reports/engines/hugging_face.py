@@ -1,6 +1,7 @@
 """A chat model from a folder in Hugging Face layout, run in this process."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,12 @@ from transformers import logging
 
 from pipeline.reports.adapter_folder import AdapterFiles
 from pipeline.reports.engines.adapted import merge_adapter
-from pipeline.reports.engines.batching import batches_by_length
+from pipeline.reports.engines.batching import batches_by_length, batches_of_groups
 from pipeline.reports.engines.chat_tokens import ChatTokenizer
 from pipeline.reports.engines.greedy import Limits, write_greedily
 from pipeline.reports.engines.loading import ADAPTED_DTYPE, context_length, device_and_dtype, load_model
 from pipeline.reports.engines.protocol import AnswerMode, AnswerPrompt, Logits, Message
+from pipeline.reports.engines.reading import states_of_groups
 from pipeline.reports.errors import PromptTooLong, UnusableModel
 
 TOKENS_PER_BATCH = 4096
@@ -64,8 +66,8 @@ class HuggingFaceEngine:
     def answer(self, prompts: Sequence[AnswerPrompt]) -> list[Logits | PromptTooLong]:
         """Give the logits of "yes" and "no" as the next token of each prompt.
 
-        Only the last position's state meets the output matrix, and only two rows of that, in single precision. Padding
-        stands behind the prompt, where causal attention never looks, so that batches need no mask.
+        Only the last position's state meets the output matrix, and only two rows of that, in single precision. Prompts
+        that differ in their last turn only, as those of a condition's levels do, are read once up to where they part.
 
         Raises:
             UnusableModel: the tokenizer has no token of its own for an answer in a prompt's mode.
@@ -74,12 +76,18 @@ class HuggingFaceEngine:
             self._answer_rows[mode] = _answer_rows(self._model, self._tokens.answer_ids(mode))
         encoded = [self._tokens.encode(prompt.chat, prompt.opening) for prompt in prompts]
         results: list[Logits | PromptTooLong] = [PromptTooLong(len(ids), self.context_length) for ids in encoded]
-        fitting = [i for i, ids in enumerate(encoded) if len(ids) <= self.context_length]
-        for batch in batches_by_length([encoded[i] for i in fitting], TOKENS_PER_BATCH, ROWS_PER_BATCH):
-            rows = [fitting[i] for i in batch]
-            logits_of = self._answer_logits([encoded[i] for i in rows], [prompts[i].mode for i in rows])
-            for row, logits in zip(rows, logits_of, strict=True):
-                results[row] = logits
+        same_until_last_turn: dict[tuple[Message, ...], list[int]] = {}
+        for place, (prompt, ids) in enumerate(zip(prompts, encoded, strict=True)):
+            if len(ids) <= self.context_length:
+                same_until_last_turn.setdefault(prompt.chat[:-1], []).append(place)
+        groups = list(same_until_last_turn.values())
+        for batch in batches_of_groups(groups, encoded, TOKENS_PER_BATCH, ROWS_PER_BATCH):
+            places = list(chain.from_iterable(batch))
+            logits_of = self._answer_logits(
+                [[encoded[place] for place in group] for group in batch], [prompts[place].mode for place in places]
+            )
+            for place, logits in zip(places, logits_of, strict=True):
+                results[place] = logits
         return results
 
     def summarise(self, chats: Sequence[tuple[Message, ...]]) -> list[str | PromptTooLong]:
@@ -95,15 +103,11 @@ class HuggingFaceEngine:
         return results
 
     @torch.inference_mode()
-    def _answer_logits(self, prompts: Sequence[Sequence[int]], modes: Sequence[AnswerMode]) -> list[Logits]:
-        width = max(len(ids) for ids in prompts)
-        padded = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in prompts], device=self._model.device)
-        states = self._model.base_model(input_ids=padded, use_cache=False).last_hidden_state
-        last = torch.tensor([len(ids) - 1 for ids in prompts], device=self._model.device)
+    def _answer_logits(self, groups: Sequence[Sequence[Sequence[int]]], modes: Sequence[AnswerMode]) -> list[Logits]:
+        states = states_of_groups(self._model.base_model, groups)
         weights = torch.stack([self._answer_rows[mode][0] for mode in modes])
         bias = torch.stack([self._answer_rows[mode][1] for mode in modes])
-        ends = states[torch.arange(len(prompts), device=last.device), last].float()
-        logits = (weights @ ends[:, :, None])[:, :, 0] + bias
+        logits = (weights @ states.float()[:, :, None])[:, :, 0] + bias
         return [Logits(yes, no) for yes, no in logits.double().tolist()]
 
     def _end_tokens(self) -> frozenset[int]:
@@ -114,7 +118,7 @@ class HuggingFaceEngine:
     def _check_answers(self, folder: Path) -> None:
         """Refuse a model that does more to its logits than multiply by the output matrix, such as capping them."""
         ids = self._tokens.encode((Message("system", "Answer."), Message("user", "Is water wet?")), "ANSWER: ")
-        [ours] = self._answer_logits([ids], ["published"])
+        [ours] = self._answer_logits([[ids]], ["published"])
         whole = self._model(input_ids=torch.tensor([ids], device=self._model.device), logits_to_keep=1).logits[0, -1]
         theirs = whole[[self._tokens.yes, self._tokens.no]].double().cpu()
         if not torch.allclose(theirs, torch.tensor(ours, dtype=torch.double), rtol=0.02, atol=0.1):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
-from pipeline.reports.engines.batching import batches_by_length
+from pipeline.reports.engines.batching import batches_by_length, batches_of_groups
 from pipeline.reports.engines.chat_tokens import ChatTokenizer
 from pipeline.reports.engines.greedy import Limits, write_greedily
 from pipeline.reports.engines.hugging_face import HuggingFaceEngine
@@ -157,3 +157,18 @@ def test_every_prompt_is_in_one_batch_within_the_limits(lengths: list[int], toke
     for batch in batches:
         assert len(batch) <= rows
         assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= tokens
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=4), max_size=12))
+def test_every_group_is_whole_in_one_batch_with_groups_of_its_size(lengths: list[list[int]]) -> None:
+    prompts = [[0] * length for group in lengths for length in group]
+    numbers = iter(range(len(prompts)))
+    groups = [[next(numbers) for _ in group] for group in lengths]
+
+    batches = list(batches_of_groups(groups, prompts, 100, 8))
+
+    assert sorted(list(group) for batch in batches for group in batch) == groups
+    for batch in batches:
+        assert len({len(group) for group in batch}) == 1
+        assert len(batch) == 1 or sum(len(prompts[index]) for group in batch for index in group) <= 100
