@@ -22,12 +22,17 @@ def batches_by_length(prompts: Sequence[Sequence[int]], most_tokens: int, most_r
 def batches_of_groups(
     groups: Sequence[Sequence[int]], prompts: Sequence[Sequence[int]], most_tokens: int, most_rows: int
 ) -> Iterator[list[Sequence[int]]]:
-    """Give groups of the prompts' indices in batches, as `batches_by_length` does; a group is as long as all in it.
+    """Give groups of the prompts' indices in batches that keep the limits of `batches_by_length`.
 
-    Groups of one size stand together: the first prompt of each is then about as long as that of the others.
+    A group that exceeds them alone is cut into pieces: equal reports make one group, however many they are. Groups of
+    one size stand together, so that what each begins with is about as long as that of the others.
     """
-    for size in sorted({len(group) for group in groups}):
-        alike = [group for group in groups if len(group) == size]
-        tokens = [[token for index in group for token in prompts[index]] for group in alike]
-        for batch in batches_by_length(tokens, most_tokens, most_rows):
+    pieces = []
+    for group in groups:
+        rows = max(1, min(most_rows, most_tokens // max(len(prompts[index]) for index in group)))
+        pieces += [group[start : start + rows] for start in range(0, len(group), rows)]
+    for size in sorted({len(piece) for piece in pieces}):
+        alike = [piece for piece in pieces if len(piece) == size]
+        longest = [max((prompts[index] for index in piece), key=len) for piece in alike]
+        for batch in batches_by_length(longest, most_tokens // size, most_rows // size):
             yield [alike[number] for number in batch]
