@@ -24,11 +24,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.rows import print_rows
-from config.conditions import Condition, load_conditions
+from config.conditions import Condition, load_conditions, questions
 from config.settings import ServerSettings
 from pipeline.reports.engines.loading import device_and_dtype
 from pipeline.reports.engines.shared_prefix import load_for_shared_prefix
-from pipeline.reports.labelled import questions
 from pipeline.reports.labelling import Labeller, Report, label_reports, load_labeller
 from pipeline.reports.model_folder import packaged_weights
 from pipeline.reports.models import embedded_model

@@ -1,6 +1,7 @@
 """The conditions file: what reports are asked, and how each answer is coded. A condition is data, never code."""
 
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -74,6 +75,13 @@ class Condition(BaseModel):
         if code.scheme == "SCT" and not has_snomed_check_digit(code.value):
             raise ValueError(f"{code.value} fails the SNOMED CT check digit")
         return code
+
+
+def questions(conditions: Sequence[Condition]) -> Iterator[tuple[Condition, str | None]]:
+    """Give every condition with None, for the report as a whole, then with each of its levels, in their order."""
+    for condition in conditions:
+        for level in (None, *condition.levels):
+            yield condition, level
 
 
 def has_snomed_check_digit(value: str) -> bool:

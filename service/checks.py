@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from sqlalchemy import func
 from sqlmodel import select
 
-from config.conditions import load_conditions
+from config.conditions import load_conditions, questions
 from config.errors import SpinelabelError
 from config.settings import Settings
 from integrations.dicom.sender import Delivered, Refused, verify
@@ -164,8 +164,7 @@ def _calibration(settings: Settings, path: Path) -> str:
     found = check_site_calibration(path, settings.reports, settings.data)
     asked = [
         found.entry(found.answered_by, condition.name, level, condition.definition_version) is not None
-        for condition in load_conditions(settings.conditions)
-        for level in (None, *condition.levels)
+        for condition, level in questions(load_conditions(settings.conditions))
     ]
     return f"{found.name}, {found.standing}: thresholds for {sum(asked)} of {len(asked)} questions"
 

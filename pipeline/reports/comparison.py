@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import yaml
 
-from config.conditions import Condition
+from config.conditions import Condition, questions
 from pipeline.calibration import AnsweredBy, Calibration, Example, judge, reports_calibrated_on
 from pipeline.calibration_fitting import fit_calibration
 from pipeline.errors import TestedOnCalibration
 from pipeline.evaluation import Answers, Figures, measure_answers
-from pipeline.reports.labelled import Asked, LabelledReport, questions
+from pipeline.reports.labelled import Asked, LabelledReport
 from pipeline.reports.rule_reader import read_by_rules, rule_reader_knows
 from pipeline.splits import split_reports
 from pipeline.values import Standing

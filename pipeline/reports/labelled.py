@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from config.conditions import Condition
+from config.conditions import Condition, questions
 from pipeline.calibration import Example
 from pipeline.reports.errors import UnusableTable
 from pipeline.reports.labelling import Labeller, Report, UnlabelledReport, label_stream
@@ -87,13 +87,6 @@ def read_labelled(path: Path, conditions: Sequence[Condition]) -> LabelledTable:
     if reports and not columns:
         raise UnusableTable(f"{path} has no labels. Name a column like a condition, such as `{next(iter(asked))}`.")
     return LabelledTable(tuple(reports), tuple(unreadable))
-
-
-def questions(conditions: Sequence[Condition]) -> Iterator[tuple[Condition, str | None]]:
-    """Give every condition with None, then with each of its levels, in the order of the conditions file."""
-    for condition in conditions:
-        for level in (None, *condition.levels):
-            yield condition, level
 
 
 def answer_labelled(

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from config.conditions import Condition
+from config.conditions import Condition, questions
 from config.settings import ServerSettings
 from pipeline.calibration import AnsweredBy, Calibration, judge
 from pipeline.reports.adapter_folder import AdapterUse
@@ -135,15 +135,14 @@ def label_reports(
     Source: Park et al. 2024, section 2.1.
     """
     texts = [ReportText(report.text) for report in reports]
-    questions = [
+    asked = [
         _Question(index, condition, level, without_sections(report.text, condition.leave_out))
         for index, (report, text) in enumerate(zip(reports, texts, strict=True))
         if text.holds_findings
-        for condition in conditions
-        for level in (None, *condition.levels)
+        for condition, level in questions(conditions)
     ]
     answered: list[list[tuple[_Question, Logits | Unanswered]]] = [[] for _ in reports]
-    for question, answer in zip(questions, _ask(labeller, questions), strict=True):
+    for question, answer in zip(asked, _ask(labeller, asked), strict=True):
         answered[question.report].append((question, answer))
     return [_outcome(labeller, report, text, own) for report, text, own in zip(reports, texts, answered, strict=True)]
 

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from config.conditions import EMBEDDED_CONDITIONS, Condition, load_conditions
+from config.conditions import EMBEDDED_CONDITIONS, Condition, load_conditions, questions
 from pipeline.calibration import Calibration, write_calibration
 from pipeline.calibration_fitting import fit_calibration
 from pipeline.reports.adapter_folder import CALIBRATION, adapter_files
 from pipeline.reports.comparison import evaluate_examples, row_values
 from pipeline.reports.engines.shared_engine import SharedPrefixEngine
-from pipeline.reports.labelled import LabelledReport, answer_labelled, questions, read_labelled
+from pipeline.reports.labelled import LabelledReport, answer_labelled, read_labelled
 from pipeline.reports.labelling import Labeller, Report
 from pipeline.reports.models import ModelFiles
 from pipeline.reports.prompts.shared import load_shared_prompt

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from config.conditions import Condition, load_conditions
+from config.conditions import Condition, load_conditions, questions
 from pipeline.calibration import AnsweredBy, Example
 from pipeline.calibration_fitting import fit_calibration
 from pipeline.errors import TestedOnCalibration as OnCalibration
@@ -78,7 +78,7 @@ def test_the_majority_says_the_commoner_answer() -> None:
 
 
 def test_the_paper_has_figures_for_every_question_that_comes_with_the_product() -> None:
-    asked = [(condition.name, level) for condition in load_conditions() for level in (None, *condition.levels)]
+    asked = [(condition.name, level) for condition, level in questions(load_conditions())]
 
     assert set(published_figures()) == set(asked)
     assert published_figures()["stenosis", "L4-L5"]["balanced_accuracy"] == 0.908

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from config.conditions import load_conditions
+from config.conditions import load_conditions, questions
 from pipeline.reports.engines.shared_engine import AskedText, SharedPrefixEngine
-from pipeline.reports.labelled import questions
 from pipeline.reports.labelling import load_labeller
 from pipeline.training.report_grammar import draw_report
 from pipeline.training.report_phrases import load_phrases

@@ -6,7 +6,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from config.conditions import Condition
+from config.conditions import Condition, questions
 from pipeline.reports.adapter_folder import adapter_files
 from pipeline.reports.engines import shared_prefix
 from pipeline.reports.engines.protocol import Logits
@@ -43,7 +43,7 @@ def engine(files: ModelFiles) -> SharedPrefixEngine:
 
 
 def asked(text: str, *conditions: Condition) -> AskedText:
-    return AskedText(text, tuple((condition, level) for condition in conditions for level in (None, *condition.levels)))
+    return AskedText(text, tuple(questions(conditions)))
 
 
 def answers(engine: SharedPrefixEngine, *texts: AskedText) -> list[list[Logits]]:
