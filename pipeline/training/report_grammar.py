@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from pipeline.training.drawn_findings import Kind, Statement, Truth, Writer, level_sentences
 from pipeline.training.report_layouts import draw_layout, laid_out
-from pipeline.training.report_levels import LEVELS_OF
-from pipeline.training.report_passages import Passage, draw_levels, passage_slots
+from pipeline.training.report_levels import LEVELS_OF, draw_levels
+from pipeline.training.report_passages import Passage, passage_slots
 from pipeline.training.report_phrases import FindingPhrases, Phrases, written_out
 from pipeline.values import State
 
@@ -22,7 +22,6 @@ _SILENT, _SILENT_WHERE_BRIEF = 0.25, 0.85
 _BRIEF = 0.2
 """How often a report is a note of a few lines."""
 _WITH_PASSAGE = 0.35
-_WEIGHTS, _OTHER_WEIGHT = {"L3-L4": 22, "L4-L5": 30, "L5-S1": 28}, 9
 _ONCE = ("cancer", "spondylolisthesis", "cauda equina compression")
 _SHARES = {  # of present, absent, lookalike, past, hedged
     "cancer": (28, 30, 26, 6, 4),
@@ -57,7 +56,6 @@ def draw_report(seed: int, phrases: Phrases) -> InventedReport:
     brief = draw.random() < _BRIEF
     passages = phrases.passages if region in {"lumbar", "whole"} and draw.random() < _WITH_PASSAGE else ()
     body = _passage_body(writer, passages, _levels(region)) if passages else _body(writer, region)
-    truth, statements = body.truth, body.statements
     for name in _ONCE:
         if name not in body.settled and not (name == "cauda equina compression" and region in {"cervical", "thoracic"}):
             silent = _SILENT_WHERE_BRIEF if brief else _SILENT
@@ -65,9 +63,9 @@ def draw_report(seed: int, phrases: Phrases) -> InventedReport:
     _add_negations(writer, phrases, body)
     for finding in _other_findings(draw, phrases, region, brief=brief):
         kind = draw.choices(_KINDS, _HELD_OUT_SHARES if phrases.held_out else _OTHER_SHARES)[0]
-        _say(writer, finding, kind, draw.choice(_levels_of(finding, region)), (truth, statements))
-    for _ in range(draw.choices([0, 1, 2], [55, 35, 10])[0] or not statements):
-        statements.insert(draw.randint(0, len(statements)), Statement(writer.word("indifferent")))
+        _say(writer, finding, kind, draw.choice(_levels_of(finding, region)), body)
+    for _ in range(draw.choices([0, 1, 2], [55, 35, 10])[0] or not body.statements):
+        body.statements.insert(draw.randint(0, len(body.statements)), Statement(writer.word("indifferent")))
     conclusion = _conclusion(writer, phrases, body)
     return _laid_out(writer, phrases, region, (body, conclusion), brief=brief)
 
@@ -109,7 +107,7 @@ def _passage_body(writer: Writer, passages: Sequence[Passage], levels: Sequence[
     draw = writer.draw
     rarer = [1 if passage.stenosis else 3 for passage in passages]  # authors write few in which nothing is narrowed
     passage = draw.choices(passages, rarer)[0]
-    named = draw_levels(draw, passage, levels, [_WEIGHTS.get(level, _OTHER_WEIGHT) for level in levels])
+    named = dict(zip(passage.slots, draw_levels(draw, levels, len(passage.slots)), strict=True))
     states = dict.fromkeys(levels, "quiet") | passage.states(named)
     slots = passage_slots(named, {slot: writer.level(level) for slot, level in named.items()})
     text = written_out(passage.text, draw, slots, writer.words).rstrip(".")
@@ -141,12 +139,9 @@ def _levels_of(finding: FindingPhrases, region: str) -> list[str]:
 
 
 def _states(draw: random.Random, levels: Sequence[str]) -> dict[str, str]:
-    """Choose what each level shows; the last three lumbar levels, which are asked about, more often than others."""
+    """Choose what each level shows."""
     count = draw.choices([0, 1, 2, 3, 4], [54, 21, 13, 8, 4])[0]
-    weights = [_WEIGHTS.get(level, _OTHER_WEIGHT) for level in levels]
-    affected: set[str] = set()
-    while len(affected) < count:
-        affected.add(draw.choices(levels, weights)[0])
+    affected = draw_levels(draw, levels, count)
     return {
         level: draw.choices(["stenosis", "herniation"], [72, 28])[0] if level in affected else "quiet"
         for level in levels
@@ -175,11 +170,8 @@ def _miscounted(draw: random.Random, writer: Writer, states: Mapping[str, str]) 
     return shown, written_out(draw.choice(writer.words["corrections"]), draw, slots, writer.words)
 
 
-Report = tuple[Truth, list[Statement]]
-
-
 def _add_condition(writer: Writer, finding: FindingPhrases, body: _Body, silent: float) -> None:
-    draw, report = writer.draw, (body.truth, body.statements)
+    draw = writer.draw
     kind = draw.choices(_KINDS, _SHARES[finding.name])[0]
     is_cauda = finding.name == "cauda equina compression"
     if is_cauda and kind == "present" and (not body.affected or body.correction):
@@ -187,9 +179,9 @@ def _add_condition(writer: Writer, finding: FindingPhrases, body: _Body, silent:
     if kind != "present" and draw.random() < silent:
         return
     level = draw.choice(body.affected if is_cauda and body.affected else list(body.states))
-    _say(writer, finding, kind, level, report)
+    _say(writer, finding, kind, level, body)
     if finding.name == "cancer" and kind in {"present", "lookalike"} and draw.random() < 0.3:
-        _say(writer, finding, kind, draw.choice(list(body.states)), report)
+        _say(writer, finding, kind, draw.choice(list(body.states)), body)
 
 
 def _add_negations(writer: Writer, phrases: Phrases, body: _Body) -> None:
@@ -198,7 +190,7 @@ def _add_negations(writer: Writer, phrases: Phrases, body: _Body) -> None:
         unsaid = (name, None) not in body.truth.present | body.truth.open
         if unsaid and writer.draw.random() < 0.6:
             kind: Kind = writer.draw.choices(("absent", "past"), (80, 20))[0]
-            _say(writer, phrases.findings[name], kind, "L4-L5", (body.truth, body.statements))
+            _say(writer, phrases.findings[name], kind, "L4-L5", body)
 
 
 def _other_findings(draw: random.Random, phrases: Phrases, region: str, *, brief: bool) -> list[FindingPhrases]:
@@ -210,9 +202,9 @@ def _other_findings(draw: random.Random, phrases: Phrases, region: str, *, brief
     return draw.sample(fitting, min(wanted, len(fitting)))
 
 
-def _say(writer: Writer, finding: FindingPhrases, kind: Kind, level: str, report: Report) -> None:
+def _say(writer: Writer, finding: FindingPhrases, kind: Kind, level: str, body: _Body) -> None:
     """State a finding, and note what that makes true and what it leaves open."""
-    truth, statements = report
+    truth, statements = body.truth, body.statements
     text, names_level = writer.said(finding, kind, level)
     place = writer.draw.choice([0, len(statements), writer.draw.randint(0, len(statements))])
     statements.insert(place, Statement(text, (finding.name,) if kind == "present" else ()))

@@ -11,6 +11,8 @@ LEVELS_OF = {
     "cervical": tuple(level for level in DISC_LEVELS if level.startswith("C") and level != "C2-C3"),
     "thoracic": DISC_LEVELS[DISC_LEVELS.index("T5-T6") : DISC_LEVELS.index("T12-L1")],
 }
+_ASKED, _OTHERS = {"L3-L4": 22, "L4-L5": 30, "L5-S1": 28}, 9
+"""How often a level is drawn: the last three lumbar ones, which are asked about, more often than others."""
 _STYLES = ("{a}/{d}", "{a}-{d}", "{a}-{b}", "{a}/{b}", "{a} - {b}", "{a} / {b}", "{a}{d}")
 _WEIGHTS = (30, 28, 22, 14, 3, 2, 1)
 
@@ -25,6 +27,17 @@ class LevelStyle(NamedTuple):
 def draw_style(draw: random.Random) -> LevelStyle:
     """Choose a style for a report."""
     return LevelStyle(draw.choices(_STYLES, _WEIGHTS)[0], draw.choice(["T", "T", "D"]))
+
+
+def draw_levels(draw: random.Random, levels: Sequence[str], count: int) -> list[str]:
+    """Choose different levels, in no order."""
+    weights = [_ASKED.get(level, _OTHERS) for level in levels]
+    chosen: list[str] = []
+    while len(chosen) < count:
+        level = draw.choices(levels, weights)[0]
+        if level not in chosen:
+            chosen.append(level)
+    return chosen
 
 
 def level_name(level: str, style: LevelStyle, draw: random.Random) -> str:

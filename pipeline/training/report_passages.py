@@ -4,9 +4,8 @@ A passage speaks of up to three disc levels, `{A}`, `{B}` and `{C}`, which are d
 `{A_lower}` are the vertebrae of `{A}`, `{A_root}` the root at that level.
 """
 
-import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.training.report_levels import slots_of
@@ -47,18 +46,6 @@ class Passage:
         if slot in self.herniation:
             return "herniation"
         return "stenosis" if slot in self.stenosis else "quiet"
-
-
-def draw_levels(
-    draw: random.Random, passage: Passage, levels: Sequence[str], weights: Sequence[float]
-) -> dict[str, str]:
-    """Choose a level for each slot of a passage."""
-    chosen: list[str] = []
-    while len(chosen) < len(passage.slots):
-        level = draw.choices(levels, weights)[0]
-        if level not in chosen:
-            chosen.append(level)
-    return dict(zip(passage.slots, chosen, strict=True))
 
 
 def passage_slots(levels: Mapping[str, str], written: Mapping[str, str]) -> dict[str, str]:

@@ -11,8 +11,8 @@ from config.conditions import load_conditions
 from pipeline.reports.levels import find_levels
 from pipeline.reports.mentions import ReportText
 from pipeline.training.report_grammar import draw_report
-from pipeline.training.report_levels import LEVELS_OF, draw_style, levels_name, slots_of
-from pipeline.training.report_passages import Passage, draw_levels, passage_slots
+from pipeline.training.report_levels import LEVELS_OF, draw_levels, draw_style, levels_name, slots_of
+from pipeline.training.report_passages import Passage, passage_slots
 from pipeline.training.report_phrases import FindingPhrases, load_phrases, written_out
 from pipeline.values import State
 
@@ -134,7 +134,8 @@ def test_training_and_validation_share_no_passage() -> None:
 
 @pytest.mark.parametrize("passage", PASSAGES, ids=lambda passage: passage.text[:40])
 def test_every_passage_is_written_out_and_its_truth_does_not_contradict_itself(passage: Passage) -> None:
-    named = draw_levels(random.Random(1), passage, LEVELS_OF["lumbar"], [1] * 5)  # noqa: S311
+    levels = draw_levels(random.Random(1), LEVELS_OF["lumbar"], len(passage.slots))  # noqa: S311
+    named = dict(zip(passage.slots, levels, strict=True))
     text = written_out(passage.text, random.Random(1), passage_slots(named, named), TRAINING.words)  # noqa: S311
 
     assert not re.search(r"[\[\]{}]", text)
