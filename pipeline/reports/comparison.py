@@ -1,17 +1,25 @@
 """The paper's Tables 3 and 4 for any model and prompt, beside readers that need no model and the paper's figures."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import yaml
 
 from config.conditions import Condition, questions
-from pipeline.calibration import AnsweredBy, Calibration, Example, judge, reports_calibrated_on
+from pipeline.calibration import (
+    AnsweredBy,
+    Calibration,
+    CalibrationEntry,
+    Example,
+    Judgement,
+    judge,
+    reports_calibrated_on,
+)
 from pipeline.calibration_fitting import fit_calibration
 from pipeline.errors import TestedOnCalibration
 from pipeline.evaluation import Answers, Figures, measure_answers
@@ -54,12 +62,11 @@ def review_nearest(answered_by: AnsweredBy, examples: Sequence[Example], calibra
     Near is meant in the log-odds that are shown, so that questions of different scale can be told together; a second
     reader who differs brings an answer nearer.
     """
-    doubts: list[tuple[float, bool]] = []
-    for example in examples:
-        asked = (example.condition, example.level, example.definition_version)
-        entry = calibration.entry(answered_by, *asked) if calibration else None
-        judged = judge(entry, example.log_odds, example.rules)
-        doubts.append((abs(judged.margin) * (entry.slope if entry else 1), judged.answer != example.present))
+    doubts = [
+        (abs(judged.margin) * (own.entry.slope if own.entry else 1), judged.answer != example.present)
+        for own in _judged(answered_by, examples, calibration)
+        for example, judged in zip(own.examples, own.judgements, strict=True)
+    ]
     doubts.sort(key=lambda doubt: doubt[0])
     reviewed = math.ceil(len(doubts) * _REVIEWED)
     errors = sum(is_wrong for _, is_wrong in doubts)
@@ -71,31 +78,46 @@ def evaluate_examples(
 ) -> list[Row]:
     """Give a row per question, answered by the calibration where it has an entry, else by the threshold .5."""
     rows: list[Row] = []
-    for condition, level, version in dict.fromkeys((e.condition, e.level, e.definition_version) for e in examples):
-        own = [e for e in examples if (e.condition, e.level, e.definition_version) == (condition, level, version)]
-        entry = calibration.entry(answered_by, condition, level, version) if calibration else None
-        judged = [judge(entry, example.log_odds, example.rules) for example in own]
+    for own in _judged(answered_by, examples, calibration):
         answers = Answers(
-            present=np.array([example.present for example in own]),
-            answer=np.array([judgement.answer for judgement in judged]),
-            log_odds=np.array([each.margin for each in judged]),
-            probability=np.array([judgement.probability for judgement in judged]),
+            present=np.array([example.present for example in own.examples]),
+            answer=np.array([judged.answer for judged in own.judgements]),
+            log_odds=np.array([judged.margin for judged in own.judgements]),
+            probability=np.array([judged.probability for judged in own.judgements]),
         )
         rows.append(
             Row(
-                condition=condition,
-                level=level,
+                condition=own.condition,
+                level=own.level,
                 model=answered_by.model
                 if answered_by.adapter is None
                 else f"{answered_by.model}+{answered_by.adapter}",
                 summary_model=answered_by.model if asks_summary else None,
                 prompt=answered_by.prompt,
-                threshold=judged[0].threshold,
-                standing=calibration.standing if calibration and entry else Standing.UNCALIBRATED,
+                threshold=own.judgements[0].threshold,
+                standing=calibration.standing if calibration and own.entry else Standing.UNCALIBRATED,
                 figures=measure_answers(answers),
             )
         )
     return rows
+
+
+class _Judged(NamedTuple):
+    """The examples of one question and the answers to them; no entry where the threshold is .5."""
+
+    condition: str
+    level: str | None
+    entry: CalibrationEntry | None
+    examples: Sequence[Example]
+    judgements: Sequence[Judgement]
+
+
+def _judged(answered_by: AnsweredBy, examples: Sequence[Example], calibration: Calibration | None) -> Iterator[_Judged]:
+    """Answer by the calibration where it has an entry, question by question."""
+    for question in dict.fromkeys((e.condition, e.level, e.definition_version) for e in examples):
+        own = [e for e in examples if (e.condition, e.level, e.definition_version) == question]
+        entry = calibration.entry(answered_by, *question) if calibration else None
+        yield _Judged(*question[:2], entry, own, [judge(entry, each.log_odds, each.rules) for each in own])
 
 
 def refuse_calibrated(reports: Sequence[LabelledReport], calibration: Calibration) -> None:

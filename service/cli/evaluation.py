@@ -86,17 +86,10 @@ def evaluate(
             rows += evaluate_examples(labeller.answered_by, examples, asks_summary=asks_summary, calibration=thresholds)
     baselines = baseline_rows(tested, asked)
     if as_json:
-        values = _values(rows, baselines, unlabelled)
-        typer.echo(json.dumps(values | {"review": {reader: asdict(review) for reader, review in reviews.items()}}))
+        typer.echo(json.dumps(_values(rows, baselines, reviews, unlabelled)))
         return
     _print_tables(rows, baselines)
-    for reader, review in reviews.items():
-        console.print(
-            f"{reader}: of {review.errors} wrong answers {review.caught} are among the {review.reviewed} of "
-            f"{review.answers} nearest to their threshold.",
-            soft_wrap=True,
-            markup=False,
-        )
+    _print_reviews(reviews)
     _print_unlabelled(unlabelled)
 
 
@@ -180,8 +173,8 @@ def _answer(
 
 
 def _values(
-    rows: "list[Row]", baselines: "list[Row]", unlabelled: "list[UnlabelledReport]"
-) -> dict[str, list[dict[str, Any]]]:
+    rows: "list[Row]", baselines: "list[Row]", reviews: "dict[str, Review]", unlabelled: "list[UnlabelledReport]"
+) -> dict[str, Any]:
     from pipeline.reports.comparison import published_figures, row_values
 
     return {
@@ -192,6 +185,7 @@ def _values(
             for (condition, level), figures in published_figures().items()
         ],
         "unlabelled": [{"id": each.report_id, "reason": each.reason} for each in unlabelled],
+        "review": {reader: asdict(review) for reader, review in reviews.items()},
     }
 
 
@@ -207,6 +201,16 @@ def _print_tables(rows: "list[Row]", baselines: "list[Row]") -> None:
         "Under each figure its 95% interval. Paper: Llama3-8B Instruct, Summary-Query, on other reports. "
         f"At a balanced accuracy of .95 an interval {INTERVAL} wide takes {positives_needed(INTERVAL, 0.95)} positives."
     )
+
+
+def _print_reviews(reviews: "dict[str, Review]") -> None:
+    for reader, review in reviews.items():
+        console.print(
+            f"{reader}: of {review.errors} wrong answers {review.caught} are among the {review.reviewed} of "
+            f"{review.answers} nearest to their threshold.",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def _table(title: str, rows: "list[Row]") -> Table:
