@@ -87,12 +87,17 @@ def adapter_files(folder: Path, model: str) -> AdapterFiles:
             raise UnusableAdapter(f"{folder / CARD} is damaged. Copy the adapter's whole folder again.") from error
         if told != digest:
             raise UnusableAdapter(f"{folder} is not what its card says. Copy the adapter's whole folder again.")
-        if _sha256_in(base) != _sha256_in(model):  # a model's folder may be renamed
+        if digest_in(base) != digest_in(model):
             raise UnusableAdapter(
                 f"The adapter in {folder} was trained on {base} and cannot be laid over {model}. Set `reports.model` "
                 "to that model, or train an adapter for this one by `spinelabel train summaries`."
             )
     return AdapterFiles(folder, f"{folder.resolve().name}@sha256:{digest}")
+
+
+def digest_in(name: str) -> str:
+    """Give the digest in a model's or an adapter's name, `name@sha256:…`: folders may be renamed."""
+    return name.rpartition("@")[2]
 
 
 def adapter_digest(folder: Path) -> str:
@@ -106,10 +111,6 @@ def adapter_digest(folder: Path) -> str:
     with (folder / WEIGHTS).open("rb") as file:
         weights = hashlib.file_digest(file, "sha256").hexdigest()
     return hashlib.sha256(f"{weights}\n{json.dumps(settings, sort_keys=True)}".encode()).hexdigest()
-
-
-def _sha256_in(name: str) -> str:
-    return name.rpartition("@")[2]
 
 
 def _read_json(path: Path) -> dict[str, Any]:

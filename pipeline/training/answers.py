@@ -11,6 +11,7 @@ from peft import LoraConfig
 from torch.nn import functional
 from transformers import logging
 
+from pipeline.reports.adapter_folder import digest_in
 from pipeline.reports.engines.adapted import lay_adapter
 from pipeline.reports.engines.loading import device_and_dtype
 from pipeline.reports.engines.shared_prefix import (
@@ -75,7 +76,7 @@ def train_answers(
     Raises:
         OtherTraining: `state_file` is of another model, other settings or other findings.
     """
-    identity = json.dumps([base.name.rpartition("@")[2], asdict(training), sorted(phrases.findings)])
+    identity = json.dumps([digest_in(base.name), asdict(training), sorted(phrases.findings)])
     if read_about(state_file).get("training", identity) != identity:
         raise OtherTraining(state_file.parent)
     torch.manual_seed(training.seed)

@@ -11,6 +11,7 @@ import torch
 from peft import LoraConfig
 from torch.nn import functional
 
+from pipeline.reports.adapter_folder import digest_in
 from pipeline.reports.engines.adapted import lay_adapter
 from pipeline.reports.engines.chat_tokens import ChatTokenizer
 from pipeline.reports.engines.loading import ADAPTED_DTYPE, context_length, device_and_dtype, load_model
@@ -167,7 +168,7 @@ def _lay_adapter(model: Any, base: ModelFiles, training: SummaryTraining) -> Any
 
 
 def _identity(base: ModelFiles, examples: SummaryExamples, training: SummaryTraining) -> str:
-    deciding = [base.name.rpartition("@")[2], examples.sha256, asdict(training)]
+    deciding = [digest_in(base.name), examples.sha256, asdict(training)]
     return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()
 
 
