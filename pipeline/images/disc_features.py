@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.images.detector import LocatedDisc
+from pipeline.images.detectors.protocol import LocatedDisc
 from pipeline.images.disc_volumes import cut_disc
 from pipeline.images.encoder import Encoder
 from pipeline.images.errors import DiscOutsideScan, DiscWithoutSignal

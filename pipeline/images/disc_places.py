@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pipeline.images.detector import LocatedDisc
+from pipeline.images.detectors.protocol import LocatedDisc
 from pipeline.images.volume import ImagePoint, Volume
 from pipeline.values import Disc
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pipeline.images.detector import LocatedDisc
+from pipeline.images.detectors.protocol import LocatedDisc
 from pipeline.images.errors import DiscOutsideScan, DiscWithoutSignal
 from pipeline.images.volume import Volume
 

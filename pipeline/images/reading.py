@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from pipeline.images.classifiers import ClassifierSet, load_classifiers
-from pipeline.images.detector import DetectedDiscs, Detector, load_detector
+from pipeline.images.detectors.embedded import load_detector
+from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.disc_features import encode_discs
 from pipeline.images.disc_places import place_disc
 from pipeline.images.encoder import Encoder, load_encoder

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from config.conditions import DISC_LEVELS
 from pipeline.images.classifiers import ClassifierSet, bag_of, save_classifiers
-from pipeline.images.detector import Detector
+from pipeline.images.detectors.protocol import Detector
 from pipeline.images.disc_features import encode_discs
 from pipeline.images.encoder import Encoder
 from pipeline.images.errors import TrainingFailed, UnusableStack

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pipeline.images.detector_network import HEATS, SHAPES, DetectorNetwork
+from pipeline.images.detectors.network import HEATS, SHAPES, DetectorNetwork
 from pipeline.training.detector_targets import make_sample
 from pipeline.training.drawn_spines import draw_slice
 from pipeline.training.training_state import load_state, save_state

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from safetensors.torch import save
 
-from pipeline.images.detector import Detector, EmbeddedDetector
-from pipeline.images.detector_network import DetectorNetwork
+from pipeline.images.detectors.embedded import EmbeddedDetector
+from pipeline.images.detectors.network import DetectorNetwork
+from pipeline.images.detectors.protocol import Detector
 from pipeline.images.volume import Volume
 from pipeline.training.detector import HELD_OUT_SEEDS, DetectorTraining, train_detector
 from pipeline.training.drawn_spines import REGIONS, SLICE_SPACING, DrawnVolume, draw_volume

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.images.detector_network import GRID_MM, HALF_WIDTH_SCALE, HEATS, REGIONS, SHAPES, network_input
+from pipeline.images.detectors.network import GRID_MM, HALF_WIDTH_SCALE, HEATS, REGIONS, SHAPES, network_input
 from pipeline.training.canvas import CELLS_PER_MM, Tissue
 from pipeline.training.drawn_spines import DrawnSlice
 from pipeline.training.spine_anatomy import Floats, forward

@@ -92,7 +92,7 @@ def images(
     """
     if not demonstration:
         raise typer.BadParameter("only --demonstration is there so far; a site's own labels come later")
-    from pipeline.images.detector import load_detector
+    from pipeline.images.detectors.embedded import load_detector
     from pipeline.images.encoder import load_encoder
     from pipeline.training.demonstration import DemonstrationPlan, fit_demonstration
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from config.conditions import DISC_LEVELS
 from pipeline.images.classifiers import ClassifierSet, ImageClassifier
-from pipeline.images.detector import LocatedDisc
+from pipeline.images.detectors.protocol import LocatedDisc
 from pipeline.images.disc_features import EncodedDisc
 from pipeline.images.findings import DiscEvidence
 from pipeline.values import Disc, Provenance, Standing

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.images.detector_chain import chain_discs
-from pipeline.images.detector_levels import name_chain
-from pipeline.images.detector_network import GRID_MM, HALF_WIDTH_SCALE, HEATS, REGIONS, SHAPES
-from pipeline.images.detector_peaks import Candidate, find_peaks, join_peaks
+from pipeline.images.detectors.chain import chain_discs
+from pipeline.images.detectors.levels import name_chain
+from pipeline.images.detectors.network import GRID_MM, HALF_WIDTH_SCALE, HEATS, REGIONS, SHAPES
+from pipeline.images.detectors.peaks import Candidate, find_peaks, join_peaks
 
 SIZE = (140, 100)
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.images.detector import LocatedDisc
+from pipeline.images.detectors.protocol import LocatedDisc
 from pipeline.images.disc_volumes import CLIP, COLUMNS, ROWS, SLICES, cut_disc
 from pipeline.images.errors import DiscOutsideScan, DiscWithoutSignal
 from pipeline.images.volume import Volume

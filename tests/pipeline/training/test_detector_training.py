@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.images.detector import load_detector
-from pipeline.images.detector_network import HEATS, DetectorNetwork, network_input
+from pipeline.images.detectors.embedded import load_detector
+from pipeline.images.detectors.network import HEATS, DetectorNetwork, network_input
 from pipeline.images.errors import UnusableModel
 from pipeline.training import detector as training_module
 from pipeline.training.detector import DetectorTraining, train_detector

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from config.conditions import DISC_LEVELS
-from pipeline.images.detector_network import GRID_MM, HEATS
-from pipeline.images.detector_peaks import Candidate
+from pipeline.images.detectors.network import GRID_MM, HEATS
+from pipeline.images.detectors.peaks import Candidate
 
 Signal = npt.NDArray[np.float32]
 

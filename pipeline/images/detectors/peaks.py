@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from pipeline.images.detector_network import GRID_MM, HALF_WIDTH_SCALE, HEATS, SHAPES
+from pipeline.images.detectors.network import GRID_MM, HALF_WIDTH_SCALE, HEATS, SHAPES
 
 Signal = npt.NDArray[np.float32]
 

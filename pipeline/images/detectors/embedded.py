@@ -1,8 +1,6 @@
 """The embedded disc detector: a volume to discs with levels, or without and the reason."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,50 +8,16 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from scipy import ndimage
 
-from pipeline.images.detector_chain import chain_discs
-from pipeline.images.detector_levels import name_chain
-from pipeline.images.detector_network import DetectorNetwork, predict_maps
-from pipeline.images.detector_peaks import Candidate, find_peaks, join_peaks
+from pipeline.images.detectors.chain import chain_discs
+from pipeline.images.detectors.levels import name_chain
+from pipeline.images.detectors.network import DetectorNetwork, predict_maps
+from pipeline.images.detectors.peaks import Candidate, find_peaks, join_peaks
+from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
 from pipeline.images.errors import UnusableModel
 from pipeline.images.model_files import EMBEDDED_WEIGHTS, read_weights
 from pipeline.images.volume import Volume
 
 _SLICE_STEP_MM = 3.0  # thinner slices are read at about this distance, as the drawn ones are
-
-
-@dataclass(frozen=True)
-class LocatedDisc:
-    """A disc in a volume's voxels: middle (slice, row, column), the slice also between slices.
-
-    `tilt` is in radians, clockwise from the columns; `width` from anterior to posterior in mm; `confidence` in [0, 1],
-    0 where the disc was inferred from its neighbours. `level` is None where levels are unknown.
-    """
-
-    level: str | None
-    centre: tuple[float, float, float]
-    tilt: float
-    width: float
-    confidence: float
-
-
-@dataclass(frozen=True)
-class DetectedDiscs:
-    """Discs from head to foot; `reason` says from what levels were counted, or why they are unknown."""
-
-    discs: tuple[LocatedDisc, ...]
-    levels_known: bool
-    reason: str
-
-
-class Detector(Protocol):
-    """What finds discs. `name` is its `name@sha256:…`."""
-
-    @property
-    def name(self) -> str:
-        """Name and digest."""
-
-    def detect(self, volume: Volume) -> DetectedDiscs:
-        """Find the discs of a volume; no anchor in view gives discs without levels."""
 
 
 class EmbeddedDetector:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.images.detector_peaks import Candidate
+from pipeline.images.detectors.peaks import Candidate
 
 _STEP_MM = (9.0, 85.0)  # least and greatest distance of two neighbouring discs
 _USUAL_STEP = 1.15  # usual distance over the sum of two half widths
