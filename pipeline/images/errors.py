@@ -10,6 +10,7 @@ ImageError
 ├── DiscOutsideScan
 ├── DiscWithoutSignal
 ├── UnusableModel
+├── UnusableLabelledData
 └── TrainingFailed
 """
 
@@ -63,6 +64,10 @@ class DiscWithoutSignal(ImageError):
 
 class UnusableModel(ImageError):
     """A model file is missing, damaged, or made for another part. Install the package again, or train the model."""
+
+
+class UnusableLabelledData(ImageError):
+    """Labelled volumes to train or to measure a detector on are missing or cannot be read; the message says which."""
 
 
 class TrainingFailed(ImageError):

@@ -39,6 +39,10 @@ class Tissue(IntEnum):
     ENDPLATE_CHANGE = auto()
     BRIGHT_LESION = auto()
     DARK_LESION = auto()
+    METAL = auto()
+    PILE_UP = auto()
+    LUNG = auto()
+    BRAIN = auto()
 
 
 @dataclass(frozen=True)
@@ -80,15 +84,15 @@ class Canvas:
 
     def band(self, left: Floats, right: Floats, tissue: Tissue) -> None:
         """Fill between two lines that run alike, each (n, 2) in mm."""
-        self.polygon(np.vstack([left, right[::-1]]), tissue)
+        self.polygon(np.vstack([_rounded(left), _rounded(right)[::-1]]), tissue)
 
     def line(self, points: Floats, tissue: Tissue, width: int) -> None:
         """Draw a line, `width` in cells."""
-        self._draw.line(self._cells(points), fill=int(tissue), width=width)
+        self._draw.line(self._cells(_rounded(points)), fill=int(tissue), width=width)
 
     def ellipse(self, centre: Floats, half_axes: Sequence[float] | Floats, angle: float, tissue: Tissue) -> None:
         """Fill an ellipse; half axes in mm, the first along `angle`."""
-        turn = np.linspace(0, 2 * np.pi, 20, endpoint=False)
+        turn = np.linspace(0, 2 * np.pi, 20 if max(half_axes) < 20 else 60, endpoint=False)
         along, across = half_axes[0] * np.cos(turn), half_axes[1] * np.sin(turn)
         offsets = np.stack(
             [along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)]
@@ -101,3 +105,11 @@ class Canvas:
 
     def _cells(self, points: Floats) -> list[tuple[float, float]]:
         return [tuple(point) for point in (self._field.place(points) * CELLS_PER_MM).tolist()]
+
+
+def _rounded(line: Floats) -> Floats:
+    """Cut the corners of an open line twice (Chaikin 1974); its ends stay."""
+    for _ in range(2):
+        near, far = line[:-1] * 0.75 + line[1:] * 0.25, line[:-1] * 0.25 + line[1:] * 0.75
+        line = np.vstack([line[:1], np.stack([near, far], axis=1).reshape(-1, 2), line[-1:]])
+    return line

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pipeline.images.detectors.protocol import Detector
 from pipeline.images.volume import Volume
 from pipeline.training.detector import HELD_OUT_SEEDS, DetectorTraining, train_detector
 from pipeline.training.drawn_spines import REGIONS, SLICE_SPACING, DrawnVolume, draw_volume
+from pipeline.training.labelled_volumes import LabelledFiles
 
 MEASURED = 60
 """Drawn volumes that figures are counted on."""
@@ -25,7 +26,10 @@ _FOUND_MM = 10.0  # a disc found within this of a drawn one in plane is that one
 
 
 def release_detector(
-    training: DetectorTraining, folders: tuple[Path, Path], progress: Callable[[int, float], None]
+    training: DetectorTraining,
+    folders: tuple[Path, Path],
+    progress: Callable[[int, float], None],
+    labelled: Sequence[LabelledFiles] = (),
 ) -> dict[str, dict[str, int]]:
     """Train the detector, measure it on drawn volumes that it never saw, and write its weights and card.
 
@@ -33,23 +37,27 @@ def release_detector(
         training: what to do.
         folders: where weights and card go, and where the state of an interrupted training is kept.
         progress: called after each step with its number and loss.
+        labelled: real volumes to mix in.
 
     Returns:
         The figures by region, as `measure_detector` gives them.
     """
     target, kept = folders
     kept.mkdir(parents=True, exist_ok=True)
-    network = train_detector(training, kept / "detector-training.safetensors", progress)
+    network = train_detector(training, kept / "detector-training.safetensors", progress, labelled)
     digest = write_detector(network, target, {})
     figures = measure_detector(EmbeddedDetector(network, digest), range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + MEASURED))
-    write_detector(network, target, make_card(training, figures))
+    write_detector(network, target, make_card(training, figures, labelled))
     return figures
 
 
-def make_card(training: DetectorTraining, figures: dict[str, dict[str, int]]) -> dict[str, Any]:
+def make_card(
+    training: DetectorTraining, figures: dict[str, dict[str, int]], labelled: Sequence[LabelledFiles] = ()
+) -> dict[str, Any]:
     """Say what a detector was trained on, how, and what it reached."""
+    mixed = f"drawn slices, and {len(labelled)} labelled series of the site's"
     return {
-        "data": "drawn slices only, by seed; no patient's images",
+        "data": mixed if labelled else "drawn slices only, by seed; no patient's images",
         "command": f"spinelabel train detector --steps {training.steps} --seed {training.seed}",
         "training": asdict(training),
         "measured_on": f"{MEASURED} drawn volumes, seeds from {HELD_OUT_SEEDS}, never trained on",

@@ -7,12 +7,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.training.canvas import Field
-from pipeline.training.spine_anatomy import DrawnDisc, Generator, Spine, draw_spine
+from pipeline.training.other_pictures import paint_other
+from pipeline.training.spine_anatomy import draw_spine
 from pipeline.training.spine_contrast import Signal, draw_contrast, render
+from pipeline.training.spine_parts import DrawnDisc, Generator, Spine, Vertebra
 from pipeline.training.spine_slices import paint_slice
+from pipeline.training.spine_variety import PLAIN, Variety, draw_variety
 
 REGIONS = ("lumbar", "lumbar without sacrum", "thoracic", "whole", "cervical")
-_REGION_SHARES = (0.40, 0.24, 0.14, 0.08, 0.14)
+_REGION_SHARES = (0.42, 0.22, 0.13, 0.09, 0.14)
+_NO_SPINE = 0.05  # share of training slices that show something else
 _CONTRASTS = ("T2", "any", "T1", "STIR")
 _CONTRAST_SHARES = (0.64, 0.18, 0.08, 0.10)
 SLICE_SIZE = (288, 192)
@@ -23,14 +27,21 @@ _LUMBAR_SIDE = 288  # mm
 
 
 @dataclass(frozen=True)
-class DrawnSlice:
-    """One plane: its signal and tissues (both as `render` and `paint_slice` give them), and what it shows."""
+class DrawnPlane:
+    """What a slice shows: the spine as it stands there, and where it lies in the picture."""
 
-    image: Signal
-    labels: npt.NDArray[np.uint8]
     spine: Spine
     field: Field
     region: str
+
+
+@dataclass(frozen=True)
+class DrawnSlice:
+    """One slice: signal and tissues (both as `render` and `paint_slice` give them), and what it shows, if a spine."""
+
+    image: Signal
+    labels: npt.NDArray[np.uint8]
+    shown: DrawnPlane | None
     lateral: float
 
 
@@ -58,43 +69,75 @@ class DrawnVolume:
 
 
 def draw_slice(seed: int) -> DrawnSlice:
-    """Draw one plane of any region, place and contrast, for training the detector."""
+    """Draw one slice of any spine, region, place and contrast, or of something else, for training the detector."""
     rng = np.random.default_rng([seed, 1])
-    spine = draw_spine(seed)
+    kind = _CONTRASTS[rng.choice(len(_CONTRASTS), p=_CONTRAST_SHARES)]
+    contrast = draw_contrast(rng, kind)
+    if rng.random() < _NO_SPINE:
+        labels = paint_other(rng, SLICE_SIZE)
+        return DrawnSlice(_acquire(render([labels], contrast, rng), rng), labels, None, 0.0)
+    spine = draw_spine(seed, variety=draw_variety(rng))
     region = REGIONS[rng.choice(len(REGIONS), p=_REGION_SHARES)]
     field = _draw_field(rng, spine, region)
-    lateral = float(np.clip(rng.normal(0, 6 if region == "cervical" else 9), -24, 24))
-    labels = paint_slice(spine, field, lateral)
-    kind = _CONTRASTS[rng.choice(len(_CONTRASTS), p=_CONTRAST_SHARES)]
-    image = render(labels, draw_contrast(rng, kind), rng)
-    if rng.random() < 0.15:  # a saturation band before the spine
-        image[:, : int(image.shape[1] * rng.uniform(0.05, 0.35))] *= rng.uniform(0.05, 0.5)
-    if rng.random() < 0.1:  # a ghost along the phase direction
-        image = image + np.roll(image, rng.integers(5, 60), axis=0) * rng.uniform(0.02, 0.1)
-    return DrawnSlice(image, labels, spine, field, region, lateral)
+    about = [bone.lateral for bone in spine.vertebrae if _is_shown(field, bone)] or [0.0]
+    lateral = float(rng.choice(about) + np.clip(rng.normal(0, 6 if region == "cervical" else 9), -24, 24))
+    half = rng.uniform(0.6, 1.8)
+    places = (lateral - half, lateral + half) if rng.random() < 0.5 else (lateral,)
+    planes = [paint_slice(spine, field, place) for place in places]
+    image = _acquire(render(planes, contrast, rng), rng)
+    shown = spine.at(lateral)
+    return DrawnSlice(image, planes[0], DrawnPlane(shown, field, region), lateral)
+
+
+def _is_shown(field: Field, bone: Vertebra) -> bool:
+    column, row = field.place(bone.centre)
+    return bool(0 <= row < field.size[0] and 0 <= column < field.size[1])
+
+
+def _acquire(image: Signal, rng: Generator) -> Signal:
+    """Add what an examination does to a picture: saturation band, ghost, an empty margin."""
+    columns = image.shape[1]
+    if rng.random() < 0.25:  # a saturation band before the spine, with a soft edge
+        edge, soft = columns * rng.uniform(0.05, 0.4), rng.uniform(1, 8)
+        band = 1 / (1 + np.exp(-(np.arange(columns) - edge) / soft))
+        image = image * (1 - (1 - band) * rng.uniform(0.5, 0.97)).astype(np.float32)
+    if rng.random() < 0.12:  # a ghost along the phase direction
+        axis = int(rng.integers(2))
+        image = image + np.roll(image, rng.integers(5, 60), axis=axis) * rng.uniform(0.02, 0.12)
+    if rng.random() < 0.08:
+        cut = int(rng.integers(4, 60))
+        image = image.copy()
+        side = rng.integers(4)
+        edges = (np.s_[:cut], np.s_[-cut:], np.s_[:, : cut // 2], np.s_[:, -(cut // 2) :])
+        image[edges[side]] = 0
+    return image
 
 
 def draw_volume(
-    seed: int, conditions: Mapping[str, Iterable[str]] | None = None, region: str | None = None
+    seed: int,
+    conditions: Mapping[str, Iterable[str]] | None = None,
+    region: str | None = None,
+    variety: Variety = PLAIN,
 ) -> DrawnVolume:
     """Draw a T2 stack of 11 to 15 planes, SLICE_SPACING apart.
 
     Args:
-        seed: the same seed, conditions and region give the same stack.
+        seed: the same seed, conditions, region and variety give the same stack.
         conditions: see `draw_spine`.
         region: one of REGIONS, in a training slice's size; without it a whole lumbar field with the sacrum in view,
             288 mm square.
+        variety: what is unusual about the spine.
 
     Raises:
         KeyError: see `draw_spine`.
     """
     rng = np.random.default_rng([seed, 2])
-    spine = draw_spine(seed, conditions)
+    spine = draw_spine(seed, conditions, variety)
     field = _draw_field(rng, spine, region) if region else _draw_lumbar_field(rng, spine)
     count = int(rng.choice((11, 13, 15)))
     lateral = tuple((i - (count - 1) / 2) * SLICE_SPACING for i in range(count))
     contrast = draw_contrast(rng, "T2")
-    planes = [render(paint_slice(spine, field, place), contrast, rng) for place in lateral]
+    planes = [render([paint_slice(spine, field, place)], contrast, rng) for place in lateral]
     return DrawnVolume(np.stack(planes), lateral, spine, field)
 
 
@@ -108,15 +151,15 @@ def _draw_lumbar_field(rng: Generator, spine: Spine) -> Field:
 def _draw_field(rng: Generator, spine: Spine, region: str) -> Field:
     """Choose which vertebra lies at which row, so that the region fills the picture."""
     rows, columns = SLICE_SIZE
-    bones = {bone.name: bone for bone in spine.vertebrae}
-    names, (low, high) = {
-        "lumbar": (("S1",), (0.62, 0.92)),
-        "lumbar without sacrum": (("S1", "L5", "L5", "L4", "L3", "L2"), (0.86, 1.05)),
-        "thoracic": (tuple(f"T{n}" for n in range(5, 11)), (0.3, 0.7)),
-        "whole": (("T12", "L2", "T4", "S1"), (0.3, 0.7)),
-        "cervical": (("C2",), (0.12, 0.4)),
+    top = len(spine.vertebrae) - 1  # C2; the sacrum is 0
+    numbers, (low, high) = {
+        "lumbar": ((0,), (0.58, 0.94)),
+        "lumbar without sacrum": ((0, 1, 1, 2, 3, 4), (0.84, 1.07)),
+        "thoracic": (tuple(range(top - 15, top - 9)), (0.3, 0.7)),
+        "whole": ((top - 17, 4, top - 8, 0), (0.3, 0.7)),
+        "cervical": ((top,), (0.12, 0.4)),
     }[region]
-    anchor = bones[names[rng.integers(len(names))]].centre
+    anchor = spine.vertebrae[numbers[rng.integers(len(numbers))]].centre
     column = columns * float(np.clip(rng.normal(0.48, 0.1), 0.22, 0.75))
-    turn, zoom = float(np.deg2rad(rng.normal(0, 4))), rng.uniform(0.93, 1.07)
-    return Field(SLICE_SIZE, anchor, (column, rows * rng.uniform(low, high)), turn, zoom)
+    turn = float(np.deg2rad(rng.normal(0, 4) if rng.random() < 0.85 else rng.uniform(-22, 22)))
+    return Field(SLICE_SIZE, anchor, (column, rows * rng.uniform(low, high)), turn, rng.uniform(0.9, 1.1))

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.training.canvas import Canvas, Tissue
-from pipeline.training.spine_anatomy import Floats, Generator, Spine, forward, upward
 from pipeline.training.spine_outline import SpineOutline
+from pipeline.training.spine_parts import Floats, Generator, Spine, forward, upward
 
 _BELLY = (Tissue.BOWEL, Tissue.GAS, Tissue.MUSCLE, Tissue.VESSEL, Tissue.BLADDER, Tissue.FAT)
 _BELLY_SHARES = (0.3, 0.25, 0.15, 0.1, 0.05, 0.15)
@@ -57,6 +57,7 @@ def paint_belly(canvas: Canvas, spine: Spine, outline: SpineOutline, lateral: fl
         canvas.band(belly, belly + np.array([rng.uniform(4, 30), 0]), Tissue.SKIN_FAT)
     for centre, size, angle, tissue in _organs(rng, wall, deep, lateral):
         canvas.ellipse(centre, size, angle, tissue)
+    _paint_chest(canvas, spine.stream(23), wall, deep)
     vessel, near, wide = rng.random() < 0.7, rng.uniform(2, 10), rng.uniform(7, 20)
     last, side = len(wall) - rng.integers(3, 7), rng.uniform(-14, 14)
     if vessel and abs(lateral - side) < wide / 2:
@@ -67,6 +68,22 @@ def paint_belly(canvas: Canvas, spine: Spine, outline: SpineOutline, lateral: fl
         tissue = _PELVIS[rng.integers(len(_PELVIS))]
         if (share := _round_at(rng, lateral, 25)) > 0.2:
             canvas.ellipse(centre, size * share, angle, tissue)
+
+
+def _paint_chest(canvas: Canvas, rng: Generator, wall: Floats, deep: float) -> None:
+    """Paint lung before the thoracic spine, with heart, great vessel and windpipe in it."""
+    top, bottom = int(rng.integers(6, 9)), int(rng.integers(14, 18))
+    if rng.random() < 0.2:
+        return
+    front = wall[top:bottom] - [deep * rng.uniform(0.7, 0.95), 0]
+    canvas.band(wall[top:bottom] - [rng.uniform(1, 6), 0], front, Tissue.LUNG)
+    heart = wall[bottom - 3] - [deep * rng.uniform(0.4, 0.65), rng.uniform(-10, 20)]
+    canvas.ellipse(heart, rng.uniform(18, 45, 2), rng.uniform(0, 3), (Tissue.VESSEL, Tissue.MUSCLE)[rng.integers(2)])
+    pipe = wall[: bottom - 5]
+    canvas.band(pipe - [rng.uniform(14, 24), 0], pipe - [rng.uniform(26, 38), 0], Tissue.AIR)
+    if rng.random() < 0.4:
+        near, wide = rng.uniform(2, 8), rng.uniform(8, 22)
+        canvas.band(wall[top:bottom] - [near, 0], wall[top:bottom] - [near + wide, 0], Tissue.VESSEL)
 
 
 def _organs(
@@ -81,18 +98,37 @@ def _organs(
 
 
 def paint_head(canvas: Canvas, spine: Spine) -> None:
-    """Paint the dens on C2, and brain stem, skull base and throat above and before it."""
+    """Paint the dens and the arch of C1, and above and before them brain, skull base, face and throat."""
     rng = spine.stream(22)
     axis = spine.vertebrae[-1]
-    up, front = upward(axis.tilt), forward(axis.tilt)
-    peg = axis.centre + up * (axis.height / 2 + 8) + front * 2
-    canvas.ellipse(peg, (4.5 * spine.scale, 12 * spine.scale), axis.tilt, Tissue.MARROW)
-    canvas.ellipse(peg + up + front * 7, (3, 5), axis.tilt, Tissue.PROCESS)
-    brain = (Tissue.CORD, Tissue.MUSCLE, Tissue.BOWEL)[rng.integers(3)]
-    canvas.ellipse(axis.centre + up * rng.uniform(75, 95), rng.uniform(35, 70, 2), rng.uniform(-0.3, 0.3), brain)
+    up, front, scale = upward(axis.tilt), forward(axis.tilt), spine.scale
+    brain = (Tissue.BRAIN, Tissue.BRAIN, Tissue.CORD, Tissue.MUSCLE)[rng.integers(4)]
+    skull = axis.centre + up * rng.uniform(80, 100) - front * rng.uniform(-5, 25)
+    size = rng.uniform((60, 48), (85, 66))
+    if rng.random() < 0.8:
+        canvas.ellipse(skull, size + 9, 0.0, Tissue.SKIN_FAT)
+        canvas.ellipse(skull, size + 5, 0.0, Tissue.MARROW)
+    canvas.ellipse(skull, size, 0.0, Tissue.FLUID)
+    canvas.ellipse(skull + up * 2, size - rng.uniform(2, 5), 0.0, brain)
+    behind = axis.centre + up * rng.uniform(45, 58) - front * rng.uniform(24, 36)
+    canvas.ellipse(behind, rng.uniform((16, 12), (26, 20)), rng.uniform(-0.4, 0.4), brain)  # cerebellum
+    for _ in range(rng.integers(2, 7)):  # jaw, tongue, nose, palate
+        place = axis.centre + up * rng.uniform(-12, 55) + front * rng.uniform(28, 75)
+        tissue = (Tissue.MUSCLE, Tissue.FAT, Tissue.AIR, Tissue.MARROW, Tissue.BOWEL)[rng.integers(5)]
+        canvas.ellipse(place, rng.uniform(5, 24, 2), rng.uniform(0, 3), tissue)
+    throat = axis.centre + up * rng.uniform(-20, 20) + front * rng.uniform(18, 26)
+    canvas.ellipse(throat, (rng.uniform(2, 6), rng.uniform(18, 40)), axis.tilt, Tissue.AIR)
     base = axis.centre + up * rng.uniform(42, 52) + front * rng.uniform(6, 16)
-    canvas.ellipse(base, (rng.uniform(12, 18), rng.uniform(4, 7)), axis.tilt - rng.uniform(0.3, 0.9), Tissue.MARROW)
-    throat = axis.centre + up * rng.uniform(30, 60) + front * rng.uniform(20, 50)
-    canvas.ellipse(throat, rng.uniform(8, 26, 2), rng.uniform(0, 3), (Tissue.AIR, Tissue.BOWEL)[rng.integers(2)])
+    turn = axis.tilt - rng.uniform(0.3, 0.9)
+    canvas.ellipse(base, (rng.uniform(12, 18), rng.uniform(4, 7)), turn, Tissue.CORTEX)
+    canvas.ellipse(base, (rng.uniform(10, 16), rng.uniform(3, 5)), turn, Tissue.MARROW)
     stem = axis.centre + up * rng.uniform(42, 60) - front * rng.uniform(8, 20)
-    canvas.ellipse(stem, (rng.uniform(12, 18), rng.uniform(14, 22)), axis.tilt, Tissue.CORD)
+    canvas.ellipse(stem, (rng.uniform(14, 20), rng.uniform(18, 28)), axis.tilt, Tissue.FLUID)
+    canvas.ellipse(stem, (rng.uniform(9, 13), rng.uniform(14, 24)), axis.tilt, Tissue.CORD)
+    peg = axis.centre + up * (axis.height / 2 + 8 * scale) + front * 2
+    canvas.ellipse(peg, (5.3 * scale, 12.8 * scale), axis.tilt, Tissue.CORTEX)
+    canvas.ellipse(peg, (4.3 * scale, 12 * scale), axis.tilt, Tissue.MARROW)
+    arch = peg + up * rng.uniform(-1, 3) + front * rng.uniform(7, 9) * scale
+    canvas.ellipse(arch, (rng.uniform(2.5, 4) * scale, rng.uniform(4, 6) * scale), axis.tilt, Tissue.PROCESS)
+    back_arch = axis.centre + up * rng.uniform(20, 28) * scale - front * rng.uniform(26, 36) * scale
+    canvas.ellipse(back_arch, (rng.uniform(3, 6), rng.uniform(3, 5)), axis.tilt, Tissue.PROCESS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.training.spine_anatomy import Floats, Spine, Vertebra, forward, upward
+from pipeline.training.spine_parts import Floats, Spine, Vertebra, forward, upward
 
 _SACRAL_SEGMENTS = 4
 

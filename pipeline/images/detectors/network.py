@@ -11,15 +11,15 @@ from torch.nn import functional
 
 GRID_MM = 2.0
 """Spacing of the outputs; cell (i, j) belongs to the pixel with indices (2 i, 2 j), whose middle is 0.5 mm further."""
-HEATS = ("disc", "L5-S1", "S1", "C2", "vertebra")
+HEATS = ("disc", "lumbosacral", "S1", "C2", "vertebra", "transition")
 SHAPES = ("anterior column", "anterior row", "half width")
-REGIONS = ("vertebra", "disc", "sacrum", "canal")
+REGIONS = ("vertebra", "disc", "sacrum", "canal", "cord")
 HALF_WIDTH_SCALE = 20.0
 """The output "half width" is in units of this many mm."""
 MULTIPLE = 16
 """Rows and columns of the input must be multiples of this."""
 
-_STEM, _CHANNELS = 20, (24, 48, 80, 112)
+_STEM, _CHANNELS = 20, (24, 48, 96, 144)
 _EMPTY_LOGIT = -4.0  # a heat map is nearly empty, so training begins there
 
 Signal = npt.NDArray[np.float32]
@@ -40,7 +40,7 @@ def _pair(into: int, out: int) -> nn.Sequential:
 class DetectorNetwork(nn.Module):
     """U-Net over slices (n, 2, rows, columns) at 1 mm, as `network_input` makes them.
 
-    Gives logits (n, 12, rows / 2, columns / 2): HEATS, then SHAPES (no logits, plain values), then REGIONS.
+    Gives logits (n, maps, rows / 2, columns / 2): HEATS, then SHAPES (no logits, plain values), then REGIONS.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ def network_input(image: Signal) -> Signal:
 def predict_maps(network: DetectorNetwork, slices: Sequence[Signal]) -> Signal:
     """Run the network over slices (rows, columns) at 1 mm, all of one size.
 
-    Returns (slices, 12, ceil(rows / 2), ceil(columns / 2)): probabilities for HEATS and REGIONS, values for SHAPES.
+    Returns (slices, maps, ceil(rows / 2), ceil(columns / 2)): probabilities for HEATS and REGIONS, values for SHAPES.
     """
     rows, columns = slices[0].shape
     pad = ((0, -rows % MULTIPLE), (0, -columns % MULTIPLE))
@@ -102,7 +102,7 @@ def predict_maps(network: DetectorNetwork, slices: Sequence[Signal]) -> Signal:
     maps = []
     for image in slices:
         padded = torch.from_numpy(network_input(np.pad(image, pad, mode="edge")))[None]
-        logits = network(padded)[0]
+        logits = network(padded.contiguous(memory_format=torch.channels_last))[0]
         probabilities = torch.sigmoid(logits)
         probabilities[shapes] = logits[shapes]
         maps.append(probabilities[:, : (rows + 1) // 2, : (columns + 1) // 2].numpy())

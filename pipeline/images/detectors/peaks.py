@@ -51,10 +51,10 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
     """Find the disc peaks of each slice.
 
     Args:
-        maps: (slices, 12, rows, columns) as `predict_maps` gives them.
+        maps: (slices, maps, rows, columns) as `predict_maps` gives them.
         lateral: each slice's place across the slices in mm.
     """
-    disc, lowest = HEATS.index("disc"), HEATS.index("L5-S1")
+    disc, lowest = HEATS.index("disc"), HEATS.index("lumbosacral")
     peaks = []
     for index, (layers, place) in enumerate(zip(maps, lateral, strict=True)):
         heat = layers[disc]
@@ -122,17 +122,18 @@ def _distance(one: Peak, other: Peak) -> float:
 def _merge(group: Sequence[Peak], slices: int) -> Candidate:
     weights = np.array([peak.heat**2 for peak in group])
     weights /= weights.sum()
-    hottest = max(group, key=lambda peak: peak.heat)
 
     def best(heats: Sequence[float]) -> float:
         return float(sum(sorted(heats)[-_BEST_SLICES:]) / min(_BEST_SLICES, slices))
 
     row, column = weights @ np.array([peak.place for peak in group])
+    down, right = weights @ np.array([peak.anterior for peak in group])
+    length = float(np.hypot(down, right)) + 1e-6
     return Candidate(
         place=(float(row), float(column)),
         lateral=float(weights @ np.array([peak.lateral for peak in group])),
         heat=best([peak.heat for peak in group]),
-        anterior=hottest.anterior,
-        half_width=hottest.half_width,
+        anterior=(float(down) / length, float(right) / length),
+        half_width=float(weights @ np.array([peak.half_width for peak in group])),
         lowest=best([peak.lowest_heat for peak in group]),
     )

@@ -23,11 +23,17 @@ class LocatedDisc:
 
 @dataclass(frozen=True)
 class DetectedDiscs:
-    """Discs from head to foot; `reason` says from what levels were counted, or why they are unknown."""
+    """Discs from head to foot; `reason` says from what levels were counted, or why they are unknown.
+
+    `below_axis` tells whether C2 is seen above the first disc; `doubtful` that there is an anchor, but one that cannot
+    be counted from, as in a transitional spine.
+    """
 
     discs: tuple[LocatedDisc, ...]
     levels_known: bool
     reason: str
+    below_axis: bool = False
+    doubtful: bool = False
 
 
 class Detector(Protocol):

@@ -8,10 +8,14 @@ from pipeline.images.detectors.embedded import load_detector
 from pipeline.images.detectors.network import HEATS, DetectorNetwork, network_input
 from pipeline.images.errors import UnusableModel
 from pipeline.training import detector as training_module
+from pipeline.training.canvas import Field
 from pipeline.training.detector import DetectorTraining, train_detector
 from pipeline.training.detector_release import write_detector
 from pipeline.training.detector_targets import make_sample
-from pipeline.training.drawn_spines import draw_slice
+from pipeline.training.drawn_spines import DrawnPlane, DrawnSlice, draw_slice
+from pipeline.training.spine_anatomy import draw_spine
+from pipeline.training.spine_slices import paint_slice
+from pipeline.training.spine_variety import Transition, Variety
 
 SHORT = DetectorTraining(steps=2, batch=1, workers=0)
 
@@ -41,16 +45,40 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path, mon
 
 
 def test_targets_are_warm_where_the_discs_are() -> None:
-    drawn = next(item for item in map(draw_slice, range(50)) if item.region == "lumbar" and abs(item.lateral) < 5)
+    warm = 0
+    for drawn in map(draw_slice, range(30)):
+        if drawn.shown is None:
+            continue
+        heat = make_sample(drawn).heats[HEATS.index("disc")]
+        for disc in drawn.shown.spine.discs:
+            seen = all(abs(bone.lateral - drawn.lateral) < 0.8 * bone.half_width for bone in (disc.upper, disc.lower))
+            column, row = drawn.shown.field.place(disc.centre) / 2
+            if seen and 2 < row < heat.shape[0] - 2 and 2 < column < heat.shape[1] - 2:
+                warm += 1
+                assert heat[round(row - 0.25), round(column - 0.25)] > 0.8
+    assert warm >= 50
+
+
+def test_a_picture_without_a_spine_has_cold_targets() -> None:
+    drawn = next(item for item in map(draw_slice, range(200)) if item.shown is None)
     sample = make_sample(drawn)
-    heat = sample.heats[HEATS.index("disc")]
-    shown = 0
-    for disc in drawn.spine.discs:
-        column, row = drawn.field.place(disc.centre) / 2
-        if 2 < row < heat.shape[0] - 2 and 2 < column < heat.shape[1] - 2:
-            shown += 1
-            assert heat[round(row - 0.25), round(column - 0.25)] > 0.8
-    assert shown >= 5
+
+    assert not sample.heats.any()
+    assert not sample.regions.any()
+    assert sample.image.shape[1:] == drawn.image.shape
+
+
+@pytest.mark.parametrize(("transition", "body"), [("upper", "L5"), ("lower", "S1")])
+def test_a_transitional_body_is_a_target_of_its_own(transition: Transition, body: str) -> None:
+    spine = draw_spine(4, variety=Variety(transition=transition))
+    bone = next(bone for bone in spine.vertebrae if bone.name == body)
+    field = Field((288, 192), spine.vertebrae[0].centre, (100.0, 200.0))
+    drawn = DrawnSlice(np.ones((288, 192), np.float32), paint_slice(spine, field, 0.0), DrawnPlane(spine, field, ""), 0)
+    heat = make_sample(drawn).heats[HEATS.index("transition")]
+
+    row, column = np.unravel_index(heat.argmax(), heat.shape)
+
+    assert (column * 2 + 0.5, row * 2 + 0.5) == pytest.approx(tuple(field.place(bone.centre)), abs=1.5)
 
 
 def test_the_network_sees_no_difference_of_intensity_scale() -> None:

@@ -1,0 +1,114 @@
+"""Real, labelled volumes in SPIDER's layout; the files are drawn and written here by SimpleITK."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from pipeline.images.detectors.network import HALF_WIDTH_SCALE, HEATS, REGIONS
+from pipeline.images.errors import UnusableLabelledData
+from pipeline.training.labelled_samples import labelled_sample
+from pipeline.training.labelled_volumes import find_labelled, read_labelled
+
+SPACING = (4.0, 0.8, 0.7)  # mm between slices, rows, columns
+SHAPE = (9, 250, 240)
+DISCS = {201: 185.0, 202: 150.0, 203: 115.0}  # row in mm of each disc's middle
+
+
+def labels() -> np.ndarray:
+    """Three discs 34 mm wide and 8 mm high, their middles at column 90 mm, with bodies and a canal."""
+    slices, rows, columns = np.meshgrid(
+        *(np.arange(n) * mm for n, mm in zip(SHAPE, SPACING, strict=True)), indexing="ij"
+    )
+    drawn = np.zeros(SHAPE, np.uint8)
+    inside = (np.abs(columns - 90) <= 17) & (np.abs(slices - 16) < 13)
+    for label, row in DISCS.items():
+        drawn[inside & (np.abs(rows - row + 17.5) < 13)] = label - 200
+        drawn[inside & (np.abs(rows - row) <= 4)] = label
+    drawn[(columns > 110) & (columns < 125) & (np.abs(slices - 16) < 9)] = 100
+    return drawn
+
+
+def write(folder: Path, name: str, *, orientation: str = "PIL") -> None:
+    """Write a series as SPIDER's are, with its axes in any order."""
+    drawn = labels()
+    for kind, array in (("images", drawn.astype(np.float32) * 3 + 50), ("masks", drawn)):
+        image = SimpleITK.GetImageFromArray(array)
+        image.SetSpacing(SPACING[::-1])
+        # x to posterior, y to inferior, z to the left
+        image.SetDirection((0, 0, 1, 1, 0, 0, 0, -1, 0))
+        (folder / kind).mkdir(exist_ok=True)
+        SimpleITK.WriteImage(SimpleITK.DICOMOrient(image, orientation), str(folder / kind / f"{name}.mha"))
+
+
+@pytest.mark.parametrize("orientation", ["PIL", "LPS", "RAI", "ASR"])
+def test_a_volume_lies_the_same_way_however_its_file_does(tmp_path: Path, orientation: str) -> None:
+    write(tmp_path, "1_t2", orientation=orientation)
+    (tmp_path / "overview.csv").write_text("new_file_name,subset\n1_t2,training\n")
+
+    volume = read_labelled(find_labelled(tmp_path, "training")[0])
+
+    assert volume.spacing_mm == pytest.approx(SPACING)
+    assert np.array_equal(volume.labels, labels())
+
+
+def test_a_sample_is_warm_where_discs_are_labelled(tmp_path: Path) -> None:
+    write(tmp_path, "1_t2")
+    (tmp_path / "overview.csv").write_text("new_file_name,subset\n1_t2,training\n")
+    volume = read_labelled(find_labelled(tmp_path, "training")[0])
+
+    sample = labelled_sample(volume, np.random.default_rng(1))
+
+    heat = sample.heats[HEATS.index("disc")]
+    spots = np.argwhere(heat > 0.9)
+    assert np.ptp(spots[:, 0]) * 2 == pytest.approx(70, abs=4)
+    lowest = np.unravel_index(sample.heats[HEATS.index("lumbosacral")].argmax(), heat.shape)
+    assert lowest[0] >= spots[:, 0].max() - 2
+    shown = sample.taught > 0
+    assert sample.shapes[0][shown] == pytest.approx(-1, abs=0.02)
+    assert sample.shapes[2][shown] * HALF_WIDTH_SCALE == pytest.approx(17, abs=1)
+    assert sample.regions[REGIONS.index("canal")].any()
+
+
+def test_what_the_labels_do_not_tell_is_not_learned(tmp_path: Path) -> None:
+    write(tmp_path, "1_t2")
+    (tmp_path / "overview.csv").write_text("new_file_name,subset\n1_t2,training\n")
+
+    sample = labelled_sample(read_labelled(find_labelled(tmp_path, "training")[0]), np.random.default_rng(1))
+
+    names = [*HEATS, *REGIONS]
+    assert {name for name, known in zip(names, sample.known, strict=True) if not known} == {
+        "S1",
+        "C2",
+        "transition",
+        "sacrum",
+        "cord",
+    }
+
+
+def test_a_patients_series_are_all_for_training_or_all_for_validation(tmp_path: Path) -> None:
+    for patient in range(12):
+        for series in ("t1", "t2"):
+            write(tmp_path, f"{patient}_{series}")
+
+    names = {part: {files.name for files in find_labelled(tmp_path, part)} for part in ("training", "validation")}
+
+    patients = {part: {name.split("_")[0] for name in found} for part, found in names.items()}
+    assert not patients["training"] & patients["validation"]
+    assert sum(map(len, names.values())) == 24
+
+
+def test_a_folder_without_labelled_series_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusableLabelledData, match=r"needs images/NAME\.mha"):
+        find_labelled(tmp_path, "training")
+
+
+def test_a_mask_of_another_size_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "1_t2")
+    (tmp_path / "overview.csv").write_text("new_file_name,subset\n1_t2,training\n")
+    small = SimpleITK.GetImageFromArray(np.zeros((2, 3, 4), np.uint8))
+    SimpleITK.WriteImage(small, str(tmp_path / "masks" / "1_t2.mha"))
+
+    with pytest.raises(UnusableLabelledData, match=r"1_t2: image .* and mask .* do not fit"):
+        read_labelled(find_labelled(tmp_path, "training")[0])
