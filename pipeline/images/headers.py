@@ -14,7 +14,8 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from pipeline.images.errors import NotAnImage
 
 _KEYWORDS = (
-    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "InstanceNumber", "ImageType", "Modality",
+    "SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "InstanceNumber",
+    "ImageType", "Modality",
     "SeriesDescription", "ProtocolName", "SequenceName", "ScanningSequence", "ScanOptions", "RepetitionTime",
     "EchoTime", "InversionTime", "AcquisitionNumber", "AcquisitionDate", "AcquisitionTime", "ContentDate",
     "ContentTime", "SeriesDate", "SeriesTime", "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing",
@@ -60,6 +61,7 @@ class ImageHeader:
     study_uid: str
     series_uid: str
     instance_uid: str
+    frame_of_reference: str
     number: int | None
     modality: str
     image_type: tuple[str, ...]
@@ -106,6 +108,7 @@ def read_header(path: Path) -> ImageHeader:
         study_uid=uids[0],
         series_uid=uids[1],
         instance_uid=uids[2],
+        frame_of_reference=_text(ds, "FrameOfReferenceUID"),
         number=None if number is None else int(number),
         modality=_text(ds, "Modality"),
         image_type=_texts(ds, "ImageType"),

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.images.classifiers import ClassifierSet, load_classifiers
+from pipeline.images.companions import choose_companions
 from pipeline.images.detectors.embedded import load_detector
 from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.disc_features import encode_discs
@@ -16,7 +17,9 @@ from pipeline.images.disc_places import place_disc
 from pipeline.images.encoder import Encoder, load_encoder
 from pipeline.images.errors import UnreadablePixels
 from pipeline.images.findings import DiscEvidence, abstain_from_all, classify_discs
-from pipeline.images.series import choose_series, read_headers
+from pipeline.images.numbering import AS_COUNTED, Numbering, apply_numbering
+from pipeline.images.series import SeriesChoice, choose_series, read_headers
+from pipeline.images.stations import Scan, settle_levels
 from pipeline.images.volume import Volume, load_volume
 from pipeline.values import Disc, Finding, Provenance, StudyReading
 
@@ -57,13 +60,16 @@ def load_image_reader(classifiers: Literal["none", "demonstration"], software: s
     return ImageReader(detector, Classification(encoder, loaded, sha256), software)
 
 
-def read_study(reader: ImageReader, paths: Sequence[Path], conditions: Collection[str]) -> StudyReading:
+def read_study(
+    reader: ImageReader, paths: Sequence[Path], conditions: Collection[str], numbering: Numbering = AS_COUNTED
+) -> StudyReading:
     """Read the images of one study.
 
     Args:
         reader: the loaded models.
         paths: DICOM Part 10 files of one study, in any order and transfer syntax; what is no image is passed over.
         conditions: names of the conditions that are asked; others that a classifier knows are left out.
+        numbering: what people say of the levels.
 
     Returns:
         Discs from head to foot and one finding per condition and level. Without a usable series findings are "not
@@ -77,11 +83,25 @@ def read_study(reader: ImageReader, paths: Sequence[Path], conditions: Collectio
         volume = load_volume(choice.stack)
     except UnreadablePixels as error:
         return _nothing_read(reader, conditions, str(error))
-    found = reader.detector.detect(volume)
+    counted = _name_by_companions(reader.detector, choice, Scan("this series", volume, reader.detector.detect(volume)))
+    found = apply_numbering(counted, numbering)
     placed = tuple(place_disc(volume, disc) for disc in found.discs)
     findings = _classify(reader, volume, found, (placed, conditions))
     reason = choice.reason if reader.classification else f"{choice.reason}; no image classifiers are set"
     return StudyReading(choice.stack.images[0].series_uid, reason, found.levels_known, found.reason, placed, findings)
+
+
+def _name_by_companions(detector: Detector, choice: SeriesChoice, chosen: Scan) -> DetectedDiscs:
+    """Look for the anchor on other scans of the study, if there are any that reach further."""
+    others = []
+    for stack in choose_companions(choice):
+        try:
+            volume = load_volume(stack)
+        except UnreadablePixels:
+            continue
+        name = stack.images[0].description or "another series"
+        others.append(Scan(name, volume, detector.detect(volume)))
+    return settle_levels(chosen, others)
 
 
 def _classify(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.images.errors import NotAnImage
 from pipeline.images.headers import ImageHeader, read_header
-from pipeline.images.stacks import SplitSeries, Stack, describe_left_out, is_mixed, split_series
+from pipeline.images.stacks import SplitSeries, Stack, describe_left_out, is_mixed, reach_of, split_series
 
 _SAME_BOTTOM_MM = 50.0  # stacks whose lower edges differ by less show the same station
 
@@ -84,23 +84,15 @@ def _judge(split: SplitSeries) -> JudgedSeries | None:
     return JudgedSeries(image.series_uid, image.description, stack, split, bool(whole), reason)
 
 
-def _bottom(stack: Stack) -> float:
-    """Lowest patient z of a stack's corners, mm."""
-    plane = stack.plane
-    height = (plane.rows - 1) * plane.spacing[0] * plane.along_column[2]
-    width = (plane.columns - 1) * plane.spacing[1] * plane.along_row[2]
-    return plane.position[2] + min(height, 0.0) + min(width, 0.0)
-
-
 def _best_stack(stacks: Sequence[Stack]) -> Stack:
-    lowest = min(_bottom(stack) for stack in stacks)
+    lowest = min(reach_of(stack)[0] for stack in stacks)
 
     def rank(stack: Stack) -> tuple[bool, bool, bool, str, int, bool, str]:
         first = stack.images[0]
         return (
             not stack.weighting.fat_suppressed,
             "DERIVED" not in first.image_type,
-            _bottom(stack) - lowest < _SAME_BOTTOM_MM,
+            reach_of(stack)[0] - lowest < _SAME_BOTTOM_MM,
             first.acquired,
             len(stack.images),
             "t2" in first.names.lower(),

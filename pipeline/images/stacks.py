@@ -149,16 +149,16 @@ def _make_stack(images: list[ImageHeader], duplicates: Sequence[ImageHeader]) ->
         return replace(stack, fault=str(error))
 
 
-def measure_spacing(ordered: Sequence[ImageHeader]) -> float:
+def measure_spacing(ordered: Sequence[ImageHeader], fewest: int = FEWEST_SLICES) -> float:
     """Check that slices, sorted along their normal, are evenly spaced and whole; give the distance in mm.
 
     Raises:
-        TooFewSlices: fewer than FEWEST_SLICES.
+        TooFewSlices: fewer than `fewest`.
         SliceGap: a distance off the usual (median) one by more than a tenth.
         MissingPixels: images with too few bytes of pixels.
     """
-    if len(ordered) < FEWEST_SLICES:
-        raise TooFewSlices(len(ordered), FEWEST_SLICES)
+    if len(ordered) < fewest:
+        raise TooFewSlices(len(ordered), fewest)
     planes = [_plane(image) for image in ordered]
     places = np.array([plane.position for plane in planes])
     steps = np.diff(places @ normal_of(planes[0]))
@@ -168,6 +168,15 @@ def measure_spacing(ordered: Sequence[ImageHeader]) -> float:
     if faults := [f"image {image.label} {image.pixel_fault}" for image in ordered if image.pixel_fault]:
         raise MissingPixels(faults)
     return round(usual, 4)
+
+
+def reach_of(stack: Stack) -> tuple[float, float]:
+    """Lowest and highest patient z of a stack's corners, mm."""
+    plane = stack.plane
+    height = (plane.rows - 1) * plane.spacing[0] * plane.along_column[2]
+    width = (plane.columns - 1) * plane.spacing[1] * plane.along_row[2]
+    low, high = min(height, 0.0) + min(width, 0.0), max(height, 0.0) + max(width, 0.0)
+    return plane.position[2] + low, plane.position[2] + high
 
 
 def describe_left_out(series: SplitSeries, chosen: Stack) -> str:

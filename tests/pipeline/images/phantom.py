@@ -23,6 +23,7 @@ BASE = ImageHeader(
     study_uid="2.25.1",
     series_uid="2.25.2",
     instance_uid="2.25.3",
+    frame_of_reference="2.25.4",
     number=1,
     modality="MR",
     image_type=("ORIGINAL", "PRIMARY", "M"),
