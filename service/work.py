@@ -22,6 +22,7 @@ from service.batching import Batcher, Batches
 from service.candidates import report_changed, results_changed
 from service.documents import DocumentWriter, write_documents
 from service.guard import Edge, Kept, guarded
+from service.numbering import is_read_anew, numbering_of
 from service.outbox import Outbox, deliver
 from service.store.columns import utc_now
 from service.store.database import reading, writing
@@ -115,16 +116,19 @@ def read_images(workshop: Workshop, study_id: int, _work_id: str) -> None:
         digest = images_digest(session, study_id)
         files = image_files(session, study_id)
         removed = are_removed(session, study_id)
+        numbering = numbering_of(session, study)
     if removed:
         _leave_unread(workshop, study)
         return
-    result = read_study(workshop.images, [workshop.store.path(file) for file in files], workshop.conditions)
+    paths = [workshop.store.path(file) for file in files]
+    result = read_study(workshop.images, paths, workshop.conditions, numbering)
     # Named by what was read, which may be more than was there when this was asked for.
     work = reading_id(study_id, digest, study.images_attempt, workshop.settings)
     with writing(workshop.engine) as session:
         current = session.get_one(Study, study_id)
         record_findings(session, Subject(study_id=study_id), result.findings, work=work, now=utc_now())
         current.images_digest, current.series_read = digest, result.series_uid
+        current.numbering_doubt, current.levels_reason = numbering.doubt, result.levels_reason
         current.discs = [asdict(disc) for disc in result.discs]
         current.images_reason = "; ".join(dict.fromkeys((result.reason, result.levels_reason)))
         if current.last_image == study.last_image:
@@ -149,7 +153,10 @@ def _leave_unread(workshop: Workshop, study: Study) -> None:
 
 
 def write_report(workshop: Workshop, study_id: int, _work_id: str) -> None:
-    """Write the structured reports of a study."""
+    """Write the structured reports of a study, once its levels are numbered as its reports are."""
+    with writing(workshop.engine) as session:
+        if is_read_anew(session, session.get_one(Study, study_id)):
+            return
     write_documents(workshop.documents, study_id, utc_now())
 
 

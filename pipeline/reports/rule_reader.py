@@ -103,7 +103,7 @@ class RuleReading:
         return found
 
     def _statements_in(self, sentence: Sentence, rules: "_Rules") -> list[Statement]:
-        scopes, found = _scopes(), []
+        scopes, found = embedded_scopes(), []
         text = rules.look_alike.sub(lambda match: "#" * len(match[0]), sentence.text)
         places = [match.span() for match in rules.found.finditer(text)]
         places += [(text.rindex(" ", 0, match.end()) + 1, match.end()) for match in rules.found_last.finditer(text)]
@@ -196,8 +196,8 @@ def _stating(sentences: Sequence[Sentence]) -> Iterator[Sentence]:
     is_opening = True
     for place, sentence in enumerate(sentences):
         is_last = place == len(sentences) - 1
-        is_opening = is_opening and not is_last and _scopes().is_complaint(sentence.text)
-        if not is_opening and not _scopes().is_told_of(sentence.text):
+        is_opening = is_opening and not is_last and embedded_scopes().is_complaint(sentence.text)
+        if not is_opening and not embedded_scopes().is_told_of(sentence.text):
             yield sentence
 
 
@@ -248,7 +248,7 @@ def _levels_of_root(text: str, start: int, end: int) -> frozenset[str]:
 def _denied_throughout(sentence: Sentence, condition: Condition) -> bool:
     """Tell whether each word of a condition that has no rules of its own is denied in a sentence."""
     places = places_of(condition, sentence.text)
-    return all(_scopes().deny(sentence.text, start, end) for start, end in places)
+    return all(embedded_scopes().deny(sentence.text, start, end) for start, end in places)
 
 
 @lru_cache(maxsize=128)  # more than are labelled at once, since who asks for labels may ask for the rules' as well
@@ -289,5 +289,6 @@ def _rules() -> dict[str, _Rules]:
 
 
 @cache
-def _scopes() -> Scopes:
+def embedded_scopes() -> Scopes:
+    """Give the denying and past-telling words that come with the rules, with their reach."""
     return Scopes(_read_file()["scopes"])

@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 from sqlalchemy import Engine
 
+from config.conditions import DISC_LEVELS
 from config.settings import load_settings
+from pipeline.images.numbering import NO_LEVELS
 from service.candidates import pair_by_hand
 from service.cli import ConfigFile, app, console
+from service.numbering import number_by_hand
 from service.second_tries import accept_study, complete_study, try_again
 from service.store.columns import utc_now
 from service.store.database import open_database, writing
@@ -57,6 +60,25 @@ def complete(
     with writing(database_of(config)) as session:
         undecided = complete_study(session, name, utc_now())
     console.print(undecided or "The study is read and written up with what there is.", markup=False)
+
+
+@study.command()
+def levels(
+    name: Annotated[str, typer.Argument(help="Study Instance UID or accession number.")],
+    lowest: Annotated[
+        str, typer.Option(help="Level of the lowest disc found, as L5-S1; `none` where levels cannot be told.")
+    ] = "",
+    config: ConfigFile = None,
+) -> None:
+    """Name the discs of a study by hand; findings and the structured report follow. Without --lowest, as counted.
+
+    Example: spinelabel study levels A123456 --lowest L4-L5 --config site.yaml
+    """
+    if lowest and lowest != NO_LEVELS and lowest not in DISC_LEVELS:
+        raise typer.BadParameter(f"{lowest} is no level; say one from {DISC_LEVELS[0]} to {DISC_LEVELS[-1]}, or none")
+    with writing(database_of(config)) as session:
+        number_by_hand(session, name, lowest)
+    console.print("The study is read again with these names.")
 
 
 @app.command()

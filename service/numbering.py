@@ -1,0 +1,57 @@
+"""How a study's levels are numbered: by a person, or otherwise as its report says."""
+
+from sqlmodel import Session, col, select
+
+from pipeline.images.numbering import Numbering
+from pipeline.reports.numbering import unusual_numbering
+from service.candidates import find_study
+from service.store.states import WorkState
+from service.store.tables import Pairing, Report, Study, row_id
+from service.study_images import are_removed
+
+
+def numbering_of(session: Session, study: Study) -> Numbering:
+    """Give what is known of a study's levels beside its images: a person's word, and doubts from current reports."""
+    current = (
+        select(Report.text)
+        .join(Pairing)
+        .where(Pairing.study_id == row_id(study), col(Report.superseded_by).is_(None))
+        .order_by(col(Report.id))
+    )
+    words = [found for text in session.exec(current) if (found := unusual_numbering(text))]
+    return Numbering(study.levels_by_hand, f'the report speaks of "{words[0]}"' if words else "")
+
+
+def number_by_hand(session: Session, name: str, lowest: str) -> None:
+    """Name a study's levels as a person does, and have its images read again so that everything follows.
+
+    Args:
+        session: a writing one.
+        name: Study Instance UID or accession number.
+        lowest: see `Numbering.lowest`.
+
+    Raises:
+        UnknownItem: not exactly one study has this UID or accession number.
+    """
+    study = find_study(session, name)
+    study.levels_by_hand = lowest
+    _read_again(session, study)
+
+
+def is_read_anew(session: Session, study: Study) -> bool:
+    """Have images read again where reports that came or went since number levels otherwise; tell whether they are.
+
+    Images whose pixels were removed stay as they were read.
+    """
+    if study.images != WorkState.DONE or study.images_digest is None or are_removed(session, row_id(study)):
+        return False
+    if numbering_of(session, study).doubt == study.numbering_doubt:
+        return False
+    _read_again(session, study)
+    return True
+
+
+def _read_again(session: Session, study: Study) -> None:
+    study.images, study.images_digest = WorkState.WAITING, None
+    study.images_attempt, study.images_starts = study.images_attempt + 1, 0
+    session.add(study)
