@@ -1,87 +1,144 @@
-"""Discs for people and programs: drawn on their slice, and as JSON."""
+"""The slice through the middle of the discs, with discs, names and scores, for page, command, PDF and PACS."""
 
-from collections import Counter
-from collections.abc import Sequence
+import textwrap
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.images.errors import UnreadablePixels
+from pipeline.images.headers import ImageHeader
 from pipeline.images.series import read_headers
 from pipeline.images.volume import decode_image
-from pipeline.values import StudyReading
+from pipeline.values import Disc, Finding, Source, StudyReading
 
-_LONG_SIDE = 900  # pixels of the picture
-_COLOUR, _TEXT_COLOUR = (255, 200, 0), (255, 255, 255)
+_HEIGHT, _PANEL = 900, 420  # pixels of the slice's height, and of the panel beside it
+_COLOUR, _INFERRED_COLOUR, _TEXT_COLOUR = (255, 200, 0), (120, 160, 255), (255, 255, 255)
 _WHITE_PERCENTILE = 99.5
+_FONT_SIZE, _LINE, _MARGIN = 16, 21, 12
+_CHARACTERS = 44  # of a line in the panel
 
 
-def draw_discs(reading: StudyReading, paths: Sequence[Path]) -> Image.Image:
-    """Draw a reading's discs, with their names, on the one image that shows the middle of most of them.
+@dataclass(frozen=True)
+class Captions:
+    """What a picture says: of its levels, beside each level, of the patient as a whole, and where its limits are."""
+
+    levels: str
+    beside: Mapping[str, str]
+    whole: tuple[str, ...] = ()
+    limits: str = ""
+
+
+def caption(findings: Sequence[Finding], levels: str, limits: str = "") -> Captions:
+    """Word the findings from images for a picture.
 
     Args:
-        reading: what `read_study` gave.
-        paths: the files that it was given.
+        findings: of any source; those from images are shown.
+        levels: from what the levels were counted, or why they are unknown.
+        limits: what the models behind the findings cannot do.
+    """
+    beside: dict[str, list[str]] = defaultdict(list)
+    whole = []
+    for finding in findings:
+        if finding.source is not Source.IMAGE:
+            continue
+        said = finding.state.value if finding.answer is not None else f"{finding.state.value}, not read"
+        if finding.probability is not None:
+            said += f" ({finding.probability:.2f})"
+        words = f"{finding.condition} {said}"
+        if finding.level is None:
+            whole.append(words)
+        elif finding.disc is not None:
+            beside[finding.level].append(words)
+    return Captions(levels, {level: ", ".join(words) for level, words in beside.items()}, tuple(whole), limits)
+
+
+def draw_reading(reading: StudyReading, paths: Sequence[Path], limits: str = "") -> Image.Image:
+    """Draw what `read_study` gave, from the files that it was given.
 
     Raises:
         UnreadablePixels: the reading has no discs, or their image is not among the files.
     """
     if not reading.discs:
         raise UnreadablePixels(f"there are no discs to draw: {reading.levels_reason}")
-    shown = Counter(disc.sop_instance_uid for disc in reading.discs).most_common(1)[0][0]
+    shown = shown_image(reading.discs)
     headers, _ = read_headers(paths)
     header = next((header for header in headers if header.instance_uid == shown), None)
     if header is None:
         raise UnreadablePixels("the image that shows the discs is not among the files; give those that were read")
-    pixels = decode_image(header)
+    return draw_discs(header, reading.discs, caption(reading.findings, reading.levels_reason, limits))
+
+
+def shown_image(discs: Sequence[Disc]) -> str:
+    """Give the SOP Instance UID of the one image that shows the middle of most discs."""
+    return Counter(disc.sop_instance_uid for disc in discs).most_common(1)[0][0]
+
+
+def draw_discs(image: ImageHeader, discs: Sequence[Disc], captions: Captions) -> Image.Image:
+    """Draw discs on an image, with their names and scores in a panel beside it.
+
+    Discs whose place was inferred are drawn in another colour.
+
+    Returns:
+        An RGB picture, 900 pixels high.
+
+    Raises:
+        UnreadablePixels: the image cannot be decoded.
+    """
+    pixels = decode_image(image)
     white = max(float(np.percentile(pixels, _WHITE_PERCENTILE)), 1e-6)
     grey = Image.fromarray((np.clip(pixels / white, 0, 1) * 255).astype(np.uint8))
-    factor = _LONG_SIDE / max(grey.size)
-    picture = grey.resize((round(grey.width * factor), round(grey.height * factor))).convert("RGB")
-    _draw_outlines(picture, reading, factor)
+    row_mm, column_mm = image.plane.spacing if image.plane else (1.0, 1.0)
+    down = _HEIGHT / grey.height
+    across = down * column_mm / row_mm
+    width = round(grey.width * across)
+    picture = Image.new("RGB", (width + _PANEL, _HEIGHT))
+    picture.paste(grey.resize((width, _HEIGHT), Image.Resampling.BICUBIC), (0, 0))
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(_FONT_SIZE)
+    top = _write(draw, font, (width + _MARGIN, _MARGIN), captions.levels)
+    _draw_each(draw, font, discs, (captions, (across, down), (width, top)))
+    foot = [*captions.whole, captions.limits]
+    lines = sum(len(textwrap.wrap(text, _CHARACTERS)) for text in foot)
+    row: float = _HEIGHT - _MARGIN - lines * _LINE
+    for text in foot:
+        row = _write(draw, font, (width + _MARGIN, row), text)
     return picture
 
 
-def _draw_outlines(picture: Image.Image, reading: StudyReading, factor: float) -> None:
-    draw = ImageDraw.Draw(picture)
-    font = ImageFont.load_default(16)
-    for number, disc in enumerate(reading.discs, 1):
-        outline = [(column * factor, row * factor) for column, row in disc.outline]
-        draw.line(outline, fill=_COLOUR, width=2)
-        right = max(column for column, _ in outline)
-        place = (right + 8, (disc.row + 0.5) * factor)
-        draw.text(
-            place,
-            disc.level or f"{number} (level unknown)",
-            fill=_TEXT_COLOUR,
-            font=font,
-            anchor="lm",
-            stroke_width=2,
-            stroke_fill=0,
-        )
-    draw.text((8, 8), reading.levels_reason, fill=_TEXT_COLOUR, font=font, stroke_width=2, stroke_fill=0)
+def _draw_each(
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    discs: Sequence[Disc],
+    layout: tuple[Captions, tuple[float, float], tuple[float, float]],
+) -> None:
+    """Draw the outlines, each with a line to its words; words that would lie over each other move down."""
+    captions, (across, down), (width, free) = layout
+    for number, disc in enumerate(discs, 1):
+        colour = _COLOUR if disc.confidence else _INFERRED_COLOUR
+        outline = [(column * across, row * down) for column, row in disc.outline]
+        draw.line(outline, fill=colour, width=2)
+        middle = (disc.row + 0.5) * down
+        at = max(middle - _LINE / 2, free)
+        draw.line([(max(column for column, _ in outline), middle), (width + 6, at + _LINE / 2)], fill=colour, width=1)
+        words = disc.level or f"disc {number}, level unknown"
+        if said := captions.beside.get(disc.level or ""):
+            words += f": {said}"
+        free = _write(draw, font, (width + _MARGIN, at), words)
 
 
-def discs_json(reading: StudyReading) -> dict[str, Any]:
-    """Give a reading's discs as `spinelabel discs --json` prints them, from head to foot."""
-    return {
-        "series_uid": reading.series_uid,
-        "levels_known": reading.levels_known,
-        "reason": reading.levels_reason,
-        "discs": [
-            {
-                "level": disc.level,
-                "centre": {
-                    "sop_instance_uid": disc.sop_instance_uid,
-                    "row": round(disc.row, 2),
-                    "column": round(disc.column, 2),
-                },
-                "centre_mm": [round(value, 2) for value in disc.centre_mm],
-                "angle_deg": round(disc.angle_deg, 2),
-                "confidence": round(disc.confidence, 4),
-            }
-            for disc in reading.discs
-        ],
-    }
+def _write(
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    place: tuple[float, float],
+    text: str,
+) -> float:
+    """Write text in lines of the panel's width; give where the next line begins."""
+    column, row = place
+    for line in textwrap.wrap(text, _CHARACTERS):
+        draw.text((column, row), line, fill=_TEXT_COLOUR, font=font)
+        row += _LINE
+    return row

@@ -1,33 +1,42 @@
 """`spinelabel discs`: the discs of a study, from files."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli import AsJson, app, console
 
+if TYPE_CHECKING:
+    from pipeline.values import StudyReading
+
 
 @app.command()
 def discs(
     folder: Annotated[Path, typer.Argument(help="Folder with the DICOM files of one study.", exists=True)],
-    picture: Annotated[Path | None, typer.Option(help="Draw the discs on their slice into this PNG file.")] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Draw the discs on their slice into this file: .png, .pdf, or .dcm (secondary capture)."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the discs of the sagittal T2 series and say where they are, storing nothing.
 
     Example: spinelabel discs FOLDER --picture discs.png
     """
-    from pipeline.images.picture import discs_json, draw_discs
+    from pipeline.images.disc_values import discs_json
     from pipeline.images.reading import load_image_reader, read_study
     from service.installation import SOFTWARE
 
+    if picture is not None and picture.suffix.lower() not in {".png", ".pdf", ".dcm"}:
+        raise typer.BadParameter(f"{picture.name} ends in none of .png, .pdf and .dcm")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     reading = read_study(load_image_reader("none", SOFTWARE), files, ())
     found = discs_json(reading)
     if picture is not None and reading.discs:
-        draw_discs(reading, files).save(picture, format="PNG")
+        _save(reading, files, picture)
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -35,3 +44,20 @@ def discs(
     for disc in reading.discs:
         name = disc.level or "level unknown"
         console.print(f"{name}: row {disc.row:.0f}, column {disc.column:.0f}, confidence {disc.confidence:.2f}")
+
+
+def _save(reading: "StudyReading", files: Sequence[Path], target: Path) -> None:
+    from pydicom import dcmread
+
+    from integrations.captures import write_capture
+    from pipeline.images.picture import draw_reading, shown_image
+    from pipeline.images.series import read_headers
+    from service.installation import SOFTWARE
+
+    drawn = draw_reading(reading, files)
+    if target.suffix.lower() != ".dcm":
+        drawn.save(target)
+        return
+    shown = shown_image(reading.discs)
+    path = next(header.path for header in read_headers(files)[0] if header.instance_uid == shown)
+    write_capture(drawn, dcmread(path), SOFTWARE).save_as(target, enforce_file_format=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from config.settings import Settings
 from service.store.database import reading
+from service.store.objects import ObjectStore
 from service.web.exports_page import list_cohorts
 from service.web.lines import study_lines
 from service.web.lists import PAGE, WHICH, list_studies, list_unpaired_reports, list_unpaired_studies
@@ -19,6 +20,7 @@ from service.web.open_items import NEWEST, list_open_items
 from service.web.overview import overview
 from service.web.search import search
 from service.web.study_page import study_page
+from service.web.study_picture import study_picture
 
 LIMITS = (
     "Findings marked demonstration come from parts that were fitted on invented reports and drawn spines only: "
@@ -90,6 +92,14 @@ def study_routes(site: Site) -> APIRouter:
         if found is None:
             raise HTTPException(404)
         return site.show(request, "study.html", study=found, notice=LIMITS)
+
+    @router.get("/studies/{link}/discs.png")
+    def discs(link: str) -> Response:
+        with reading(site.engine) as session:
+            picture = study_picture(session, ObjectStore(site.settings.data), link, LIMITS)
+        if picture is None:
+            raise HTTPException(404)
+        return Response(picture, media_type="image/png")
 
     @router.get("/messages/{link}")
     def message(request: Request, link: str) -> Response:

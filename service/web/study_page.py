@@ -12,6 +12,7 @@ from service.destinations import Outlook
 from service.store.findings import current_findings
 from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, ProvenanceRow, Series, Study, row_id
 from service.web.lines import Standing, delivery_outlooks, study_standings
+from service.web.study_picture import has_picture
 from service.web.timeline import Event, study_timeline
 
 
@@ -45,6 +46,7 @@ class StudyPage:
     findings: list[FindingRow]
     calibrations: dict[int, str]
     documents: list[DocumentLine]
+    has_picture: bool
 
 
 def study_page(session: Session, settings: Settings, link: str, now: datetime) -> StudyPage | None:
@@ -64,6 +66,7 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         findings=findings,
         calibrations=_calibrations(session, findings),
         documents=_documents(session, settings, number),
+        has_picture=has_picture(session, study),
     )
 
 

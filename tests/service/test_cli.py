@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from sqlalchemy import Engine
 from sqlmodel import select
 
@@ -115,6 +116,21 @@ def test_discs_come_with_their_names_and_a_picture(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert [disc["level"] for disc in found["discs"]][-3:] == ["L3-L4", "L4-L5", "L5-S1"]
     assert (tmp_path / "discs.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_picture_of_discs_is_a_secondary_capture_if_its_name_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    images = drawn_study(1).datasets
+    write_images(images, folder)
+
+    spinelabel("discs", folder, "--picture", tmp_path / "discs.dcm", folder=tmp_path)
+
+    capture = dcmread(tmp_path / "discs.dcm")
+    assert capture.StudyInstanceUID == images[0].StudyInstanceUID
+    assert capture.SeriesInstanceUID != images[0].SeriesInstanceUID
+    picture = capture.pixel_array
+    assert ((picture[..., 0] > 200) & (picture[..., 2] < 80)).any()
 
 
 def test_labels_are_lines_of_json_and_a_bad_row_costs_no_other(tmp_path: Path) -> None:

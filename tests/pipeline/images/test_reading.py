@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.images.picture import discs_json, draw_discs
+from pipeline.images.disc_values import discs_json
+from pipeline.images.picture import draw_reading
 from pipeline.images.reading import ImageReader, load_image_reader, read_study
 from pipeline.training.drawn_studies import DrawnStudy, drawn_study
 from pipeline.values import Standing, State, StudyReading
@@ -83,7 +84,7 @@ def test_the_json_of_discs_has_the_keys_that_scripts_rely_on(case: Case) -> None
 
 
 def test_the_picture_shows_coloured_outlines_on_grey(case: Case) -> None:
-    picture = np.asarray(draw_discs(case.reading, case.paths))
+    picture = np.asarray(draw_reading(case.reading, case.paths))
 
     coloured = (picture[..., 0] > 200) & (picture[..., 2] < 80)
     assert 0.002 < coloured.mean() < 0.05

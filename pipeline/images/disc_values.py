@@ -1,0 +1,28 @@
+"""Discs as scripts read them."""
+
+from typing import Any
+
+from pipeline.values import StudyReading
+
+
+def discs_json(reading: StudyReading) -> dict[str, Any]:
+    """Give a reading's discs as `spinelabel discs --json` prints them, from head to foot."""
+    return {
+        "series_uid": reading.series_uid,
+        "levels_known": reading.levels_known,
+        "reason": reading.levels_reason,
+        "discs": [
+            {
+                "level": disc.level,
+                "centre": {
+                    "sop_instance_uid": disc.sop_instance_uid,
+                    "row": round(disc.row, 2),
+                    "column": round(disc.column, 2),
+                },
+                "centre_mm": [round(value, 2) for value in disc.centre_mm],
+                "angle_deg": round(disc.angle_deg, 2),
+                "confidence": round(disc.confidence, 4),
+            }
+            for disc in reading.discs
+        ],
+    }
