@@ -6,16 +6,18 @@ from typing import Annotated
 
 import typer
 
-from service.cli import AsJson, app, console
+from config.settings import load_settings
+from service.cli import AsJson, ConfigFile, app, console
 
 
 @app.command()
 def discs(
     folder: Annotated[Path, typer.Argument(help="Folder with the DICOM files of one study.", exists=True)],
     picture: Annotated[Path | None, typer.Option(help="Draw the discs on their slice into this PNG file.")] = None,
+    config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the discs of the sagittal T2 series and say where they are, storing nothing.
+    """Find the discs of the sagittal T2 series with the site's detector and say where they are, storing nothing.
 
     Example: spinelabel discs FOLDER --picture discs.png
     """
@@ -24,7 +26,8 @@ def discs(
     from service.installation import SOFTWARE
 
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    reading = read_study(load_image_reader("none", SOFTWARE), files, ())
+    reader = load_image_reader("none", SOFTWARE, load_settings(config).images.detector)
+    reading = read_study(reader, files, ())
     found = discs_json(reading)
     if picture is not None and reading.discs:
         draw_discs(reading, files).save(picture, format="PNG")
@@ -32,6 +35,8 @@ def discs(
         typer.echo(json.dumps(found))
         return
     console.print(f"{reading.reason}. {reading.levels_reason}.", markup=False, soft_wrap=True)
+    console.print(f"Found by {reader.detector.name}.", markup=False, soft_wrap=True)
     for disc in reading.discs:
         name = disc.level or "level unknown"
-        console.print(f"{name}: row {disc.row:.0f}, column {disc.column:.0f}, confidence {disc.confidence:.2f}")
+        confidence = "" if disc.confidence is None else f", confidence {disc.confidence:.2f}"
+        console.print(f"{name}: row {disc.row:.0f}, column {disc.column:.0f}{confidence}")
