@@ -1,7 +1,7 @@
 """Runs SpineNet for Spinelabel: `python spinenet_bridge.py FOLDER`.
 
-Tried against the PyPI package spinenet 2.1.4 with weights made at random: the calls, their arguments and the order of
-its polygons' corners and of its gradings are as used here. Not tried with its own weights.
+Tried against the PyPI package spinenet 2.1.4 with weights made at random and drawn vertebrae: the calls, the order of
+its polygons' corners, and its gradings, which agree with its own `grade_ivds`. Not tried with its own weights.
 
 SpineNet's DICOM reader is not used, since it orders slices by instance number. Its disc volumes are made of neighbours
 in its list of vertebrae, whether or not another vertebra lies between: only discs between vertebrae that follow each

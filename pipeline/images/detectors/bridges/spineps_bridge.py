@@ -1,7 +1,8 @@
 """Runs SPINEPS, with VERIDAH's names, for Spinelabel: `python spineps_bridge.py FOLDER`.
 
-Its label numbers are those of its README and of `TPTBox.core.vert_constants`: in the vertebra mask a disc has the
-number of the vertebra above it plus 100.
+Tried against the PyPI package spineps 2.1.3 with drawn masks in the place of its networks: the calls, the orientation
+of its masks, and a disc's number in the vertebra mask, which is that of the vertebra above it plus 100, as in its
+README. Not tried with its own weights or with VERIDAH's names.
 """
 
 from __future__ import annotations

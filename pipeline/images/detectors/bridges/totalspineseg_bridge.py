@@ -1,6 +1,8 @@
 """Runs TotalSpineSeg for Spinelabel: `python totalspineseg_bridge.py FOLDER`.
 
-Its label numbers are those of its README and of `totalspineseg.inference`.
+Tried against the PyPI package totalspineseg 20260807 with drawn label maps in the place of its two networks: the call,
+the place and orientation of its output, and its label numbers, which are also those of its README. Not tried with its
+own weights. They are not downloaded from here: `inference` fails where they are missing.
 """
 
 from __future__ import annotations
