@@ -171,6 +171,6 @@ def _content(folder: Path) -> bytes:
 
 
 def _first_fault(error: ValidationError) -> str:
-    fault = error.errors(include_input=False, include_url=False)[0]
+    fault = error.errors()[0]
     place = ".".join(str(step) for step in fault["loc"] if isinstance(step, int) or step.isidentifier())
-    return f"{place or 'answer.json'}: {fault['msg'].partition(', input_value')[0]}"
+    return f"{place or 'answer.json'}: {fault['msg']}"

@@ -145,9 +145,8 @@ def test_names_that_a_program_cannot_know_are_withheld(
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     noted = tmp_path / "child"
-    wait = (
-        f"import subprocess\nchild = subprocess.Popen([{sys.executable!r}, '-c', 'input()'], stdin=subprocess.PIPE)\n"
-    )
+    endless = [sys.executable, "-c", "import threading; threading.Event().wait()"]
+    wait = f"import subprocess\nchild = subprocess.Popen({endless!r})\n"
     note = f"Path({str(noted)!r}).write_text(str(child.pid))\nchild.wait()"
 
     with pytest.raises(DetectorTooSlow, match=r"images\.detector\.timeout_seconds"):

@@ -71,7 +71,7 @@ def test_a_drawn_disc_is_found_where_it_was_drawn_however_the_map_lies(
 
     assert np.abs(np.subtract(found.centre, disc.centre)).max() < 0.5
     assert abs(np.degrees(found.tilt - disc.tilt)) < 2
-    assert abs(found.width - disc.width) < 2.5
+    assert abs(found.width - disc.width) < 1.6
 
 
 @settings(max_examples=15, deadline=None)
