@@ -3,10 +3,18 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,6 +22,7 @@ from pydantic_settings import (
 )
 
 from config.conditions import EMBEDDED_CONDITIONS
+from config.detector_kinds import DETECTOR_PACKAGES, DetectorKind
 from config.errors import UnusableSettings
 from config.files import read_yaml
 
@@ -176,9 +185,59 @@ class ReportSettings(_Section):
     ] = None
 
 
+class DetectorSettings(_Section):
+    """What finds the discs; its kind alone will do for one that needs nothing else."""
+
+    kind: Annotated[
+        DetectorKind,
+        Field(description="Ours, or a program of another project that the site has installed."),
+    ]
+    python: Annotated[
+        Path | None,
+        Field(description="Python interpreter of the environment that the program is installed in; not for ours."),
+    ] = None
+    licence: Annotated[
+        Literal["accepted"] | None,
+        Field(
+            description="Says that the site keeps to the program's licence. SpineNet's allows non-commercial research "
+            "only and covers its output; TotalSpineSeg's is LGPL-3.0, SPINEPS's Apache-2.0. Not for ours."
+        ),
+    ] = None
+    device: Annotated[Literal["cpu", "cuda"], Field(description="What the program computes on.")] = "cpu"
+    timeout_seconds: Annotated[
+        float, Field(gt=0, description="A program that takes longer for one study is ended, and the study kept.")
+    ] = 1800
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_be_its_kind_alone(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _has_what_a_program_needs(self) -> Self:
+        package = DETECTOR_PACKAGES.get(self.kind)
+        if package is None:
+            return self
+        if self.python is None:
+            raise ValueError(f"{self.kind} needs `python`, the interpreter of the environment that it is installed in")
+        if self.licence is None:
+            raise ValueError(
+                f"{package.title} is under a licence of its own ({package.licence}); "
+                "set `licence: accepted` where your use keeps to it"
+            )
+        return self
+
+
 class ImageSettings(_Section):
     """What reads the images."""
 
+    detector: Annotated[
+        DetectorSettings,
+        Field(
+            description="What finds the discs: `embedded`, or a section for a program of another project, as in "
+            "{kind: totalspineseg, python: /opt/totalspineseg/bin/python, licence: accepted}."
+        ),
+    ] = DetectorSettings(kind="embedded")
     classifiers: Annotated[
         Literal["none", "demonstration"],
         Field(description="`demonstration` was fitted on drawn spines and shows the path, not the patient."),

@@ -73,13 +73,14 @@ def _meaning(field: FieldInfo) -> str:
 
 
 def _entry_model(field: FieldInfo) -> type[BaseModel] | None:
-    """Give the model of the entries of a list of sections, or of a section that may be left out."""
-    inner = get_args(field.annotation)
-    holds_sections = bool(inner) and isinstance(inner[0], type) and issubclass(inner[0], BaseModel)
-    return inner[0] if holds_sections else None
+    """Give the model of a section within a section, of one that may be left out, or of a list's entries."""
+    kind = (get_args(field.annotation) or (field.annotation,))[0]
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _yaml(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_defaults=True)
     plain = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
     return yaml.safe_dump(plain, default_flow_style=True, width=1000).removesuffix("\n...\n").strip()
 

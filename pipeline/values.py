@@ -34,9 +34,10 @@ class Standing(StrEnum):
 class Provenance:
     """What made a finding, exactly enough to make it again.
 
-    `model` and `adapter` name the part and its sha256 as `name@sha256:…`. `prompt` is the id and version of the
-    prompt, None for images. `calibration` is None where thresholds are the default .5. `input_sha256` is the digest of
-    what the model was given.
+    `model` and `adapter` name the part and its sha256 as `name@sha256:…`; parts are joined by a plus. A program of
+    another project has `name version (licence: …)`, with `restricted licence` where it also limits what may be done
+    with the results. `prompt` is the id and version of the prompt, None for images. `calibration` is None where
+    thresholds are the default .5. `input_sha256` is the digest of what the model was given.
     """
 
     model: str
@@ -47,6 +48,11 @@ class Provenance:
     input_sha256: str
     software: str
 
+    @property
+    def restricted_by(self) -> tuple[str, ...]:
+        """Give the parts, with their licences, that limit what may be done with the results."""
+        return tuple(part for part in self.model.split("+") if "(restricted licence: " in part)
+
 
 @dataclass(frozen=True)
 class Disc:
@@ -56,7 +62,7 @@ class Disc:
     (x, y, z) in patient coordinates. `angle_deg` is the disc's tilt on that image, clockwise from the columns.
     `outline` is a closed line of (column, row) points on that image, counted from its top left corner: the middle of
     the first pixel is (0.5, 0.5) (DICOM PS3.3 C.18.6.1.2). `level` is None where levels are unknown. `confidence` is
-    in [0, 1].
+    in [0, 1], None where the detector gives none.
     """
 
     level: str | None
@@ -65,7 +71,7 @@ class Disc:
     column: float
     centre_mm: tuple[float, float, float]
     angle_deg: float
-    confidence: float
+    confidence: float | None
     outline: tuple[tuple[float, float], ...]
 
 

@@ -14,8 +14,9 @@ from sqlmodel import select
 
 from config.conditions import load_conditions, questions
 from config.errors import SpinelabelError
-from config.settings import Settings
+from config.settings import ImageSettings, Settings
 from integrations.dicom.sender import Delivered, Refused, verify
+from pipeline.images.detectors.external import check_external_detector
 from pipeline.images.model_files import check_image_models
 from pipeline.reports.adapter_folder import check_adapter_folder
 from pipeline.reports.engines.chat_server import read_key
@@ -57,7 +58,9 @@ def check_installation(settings: Settings) -> Iterator[Check]:
     yield look("language model", lambda: _language_model(settings))
     if (calibration := settings.reports.calibration) is not None:
         yield look("calibration", lambda: _calibration(settings, calibration))
-    yield look("image models", lambda: _image_models(settings.images.classifiers))
+    yield look("image models", lambda: _image_models(settings.images))
+    if settings.images.detector.kind != "embedded":
+        yield look("detector", lambda: check_external_detector(settings.images.detector))
     for destination in settings.destinations:
         yield look(f"destination {destination.peer}", lambda name=destination.peer: _echo(settings, name))  # type: ignore[misc]
     if not settings.destinations:
@@ -169,9 +172,9 @@ def _calibration(settings: Settings, path: Path) -> str:
     return f"{found.name}, {found.standing}: thresholds for {sum(asked)} of {len(asked)} questions"
 
 
-def _image_models(classifiers: str) -> str:
-    check_image_models(classifiers)
-    return f"embedded detector; classifiers: {classifiers}"
+def _image_models(images: ImageSettings) -> str:
+    check_image_models(images.classifiers)
+    return f"detector: {images.detector.kind}; classifiers: {images.classifiers}"
 
 
 def _echo(settings: Settings, name: str) -> str:

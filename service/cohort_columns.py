@@ -48,7 +48,12 @@ COLUMNS = (
     Column("reviewed", pl.Boolean, "Whether a person has decided on the finding"),
     Column("reviewer_answer", pl.Boolean, "What that person decided"),
     Column("evidence", pl.String, "Sentence of the report; left empty, since this cohort does not ask for report text"),
-    Column("model", pl.String, "Model and its sha256"),
+    Column(
+        "model",
+        pl.String,
+        "Model and its sha256; a program of another project has version and licence, and where it says "
+        "`restricted licence`, that licence limits what may be done with the row",
+    ),
     Column("prompt", pl.String, "Prompt and its version; empty for findings from images"),
     Column("definition_version", pl.String, "Version of the condition's definition"),
     Column("calibration", pl.String, "Calibration that gave the threshold; empty where it is the default .5"),

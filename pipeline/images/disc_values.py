@@ -21,7 +21,7 @@ def discs_json(reading: StudyReading) -> dict[str, Any]:
                 },
                 "centre_mm": [round(value, 2) for value in disc.centre_mm],
                 "angle_deg": round(disc.angle_deg, 2),
-                "confidence": round(disc.confidence, 4),
+                "confidence": None if disc.confidence is None else round(disc.confidence, 4),
             }
             for disc in reading.discs
         ],

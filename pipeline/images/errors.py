@@ -11,6 +11,11 @@ ImageError
 ├── DiscWithoutSignal
 ├── UnusableModel
 ├── UnusableLabelledData
+├── DetectorFailed
+│   ├── DetectorUnavailable
+│   ├── DetectorEnded
+│   ├── DetectorTooSlow
+│   └── UnusableAnswer
 └── TrainingFailed
 """
 
@@ -68,6 +73,41 @@ class UnusableModel(ImageError):
 
 class UnusableLabelledData(ImageError):
     """Labelled volumes to train or to measure a detector on are missing or cannot be read; the message says which."""
+
+
+class DetectorFailed(ImageError):
+    """A program of another project found no discs for a reason of its own; the study is kept and can be tried again."""
+
+
+class DetectorUnavailable(DetectorFailed):
+    """The program cannot be started, or its package is not installed where the settings say."""
+
+
+class DetectorEnded(DetectorFailed):
+    """The program ended without an answer."""
+
+    def __init__(self, title: str, status: int, said: str) -> None:
+        why = f" ({said})" if said else ""
+        super().__init__(
+            f"{title} ended with status {status}{why}. Run `spinelabel check`, and see that its weights are there."
+        )
+
+
+class DetectorTooSlow(DetectorFailed):
+    """The program took longer than the settings allow and was ended."""
+
+    def __init__(self, title: str, seconds: float) -> None:
+        super().__init__(
+            f"{title} gave no answer within {seconds:g} s and was ended. "
+            "Set images.detector.timeout_seconds higher, or see why it is slow."
+        )
+
+
+class UnusableAnswer(DetectorFailed):
+    """The program's answer breaks the rules for it, so none of it is used. Names the place, never a value."""
+
+    def __init__(self, title: str, fault: str) -> None:
+        super().__init__(f"{title} gave an answer that cannot be used: {fault}. Use a version that we were tried with.")
 
 
 class TrainingFailed(ImageError):

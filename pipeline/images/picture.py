@@ -118,7 +118,7 @@ def _draw_each(
     """Draw the outlines, each with a line to its words; words that would lie over each other move down."""
     captions, (across, down), (width, free) = layout
     for number, disc in enumerate(discs, 1):
-        colour = _COLOUR if disc.confidence else _INFERRED_COLOUR
+        colour = _INFERRED_COLOUR if disc.confidence == 0 else _COLOUR
         outline = [(column * across, row * down) for column, row in disc.outline]
         draw.line(outline, fill=colour, width=2)
         middle = (disc.row + 0.5) * down

@@ -8,20 +8,25 @@ from typing import Literal
 
 import numpy as np
 
+from config.settings import DetectorSettings
 from pipeline.images.classifiers import ClassifierSet, load_classifiers
 from pipeline.images.companions import choose_companions
 from pipeline.images.detectors.embedded import load_detector
+from pipeline.images.detectors.external import load_external_detector
 from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.disc_features import encode_discs
 from pipeline.images.disc_places import place_disc
 from pipeline.images.encoder import Encoder, load_encoder
 from pipeline.images.errors import UnreadablePixels
 from pipeline.images.findings import DiscEvidence, abstain_from_all, classify_discs
+from pipeline.images.graded import Grading, abstain_from_grades, grade_discs, load_gradings
 from pipeline.images.numbering import AS_COUNTED, Numbering, apply_numbering
 from pipeline.images.series import SeriesChoice, choose_series, read_headers
 from pipeline.images.stations import Scan, settle_levels
 from pipeline.images.volume import Volume, load_volume
 from pipeline.values import Disc, Finding, Provenance, StudyReading
+
+EMBEDDED = DetectorSettings(kind="embedded")
 
 
 @dataclass(frozen=True)
@@ -35,29 +40,40 @@ class Classification:
 
 @dataclass(frozen=True)
 class ImageReader:
-    """Models loaded once; `classification` is None where no classifiers are set. One thread at a time may use it."""
+    """Models loaded once; `classification` is None where no classifiers are set. One thread at a time may use it.
+
+    `gradings` are what the detector's own grades say of the conditions that no classifier covers.
+    """
 
     detector: Detector
     classification: Classification | None
     software: str
+    gradings: tuple[Grading, ...] = ()
 
 
-def load_image_reader(classifiers: Literal["none", "demonstration"], software: str) -> ImageReader:
+def load_image_reader(
+    classifiers: Literal["none", "demonstration"], software: str, detector: DetectorSettings = EMBEDDED
+) -> ImageReader:
     """Load detector, encoder and classifiers.
 
     Args:
-        classifiers: the set's name; with "none" studies give discs and no findings.
+        classifiers: the set's name; with "none" studies give discs, and no findings but those of a detector's grades.
         software: name and version that the findings' provenance carries.
+        detector: which detector, and how it is started.
 
     Raises:
         UnusableModel: a model file is missing, damaged, or made for another part.
+        DetectorFailed: the program of another project cannot be started or is not installed.
     """
-    detector = load_detector()
+    finder = load_detector() if detector.kind == "embedded" else load_external_detector(detector)
+    gradings = load_gradings(detector.kind)
     if classifiers == "none":
-        return ImageReader(detector, None, software)
+        return ImageReader(finder, None, software, gradings)
     encoder = load_encoder()
     loaded, sha256 = load_classifiers(classifiers, encoder.name)
-    return ImageReader(detector, Classification(encoder, loaded, sha256), software)
+    covered = {classifier.condition for classifier in loaded.classifiers}
+    rest = tuple(grading for grading in gradings if grading.condition not in covered)
+    return ImageReader(finder, Classification(encoder, loaded, sha256), software, rest)
 
 
 def read_study(
@@ -74,6 +90,9 @@ def read_study(
     Returns:
         Discs from head to foot and one finding per condition and level. Without a usable series findings are "not
         imaged"; where levels are unknown, findings of a level are uncertain and have no number.
+
+    Raises:
+        DetectorFailed: the program of another project gave no usable answer; the study can be tried again.
     """
     images, _ = read_headers(paths)
     choice = choose_series(images)
@@ -87,7 +106,8 @@ def read_study(
     found = apply_numbering(counted, numbering)
     placed = tuple(place_disc(volume, disc) for disc in found.discs)
     findings = _classify(reader, volume, found, (placed, conditions))
-    reason = choice.reason if reader.classification else f"{choice.reason}; no image classifiers are set"
+    has_findings = reader.classification or reader.gradings
+    reason = choice.reason if has_findings else f"{choice.reason}; no image classifiers are set"
     return StudyReading(choice.stack.images[0].series_uid, reason, found.levels_known, found.reason, placed, findings)
 
 
@@ -108,28 +128,36 @@ def _classify(
     reader: ImageReader, volume: Volume, found: DetectedDiscs, asked: tuple[tuple[Disc, ...], Collection[str]]
 ) -> tuple[Finding, ...]:
     placed, conditions = asked
+    if not (reader.classification or reader.gradings):
+        return ()
+    digest = hashlib.sha256(np.ascontiguousarray(volume.voxels).tobytes()).hexdigest()
+    graded = grade_discs(_asked_gradings(reader, conditions), found, placed, _provenance(reader, None, digest))
     part = reader.classification
     if part is None:
-        return ()
+        return graded
     encoded = encode_discs(part.encoder, volume, found.discs)
     evidence = DiscEvidence(encoded, placed, found.levels_known, found.reason)
-    digest = hashlib.sha256(np.ascontiguousarray(volume.voxels).tobytes()).hexdigest()
-    return classify_discs(part.classifiers, evidence, conditions, _provenance(reader, part, digest))
+    return classify_discs(part.classifiers, evidence, conditions, _provenance(reader, part, digest)) + graded
+
+
+def _asked_gradings(reader: ImageReader, conditions: Collection[str]) -> tuple[Grading, ...]:
+    return tuple(grading for grading in reader.gradings if grading.condition in conditions)
 
 
 def _nothing_read(reader: ImageReader, conditions: Collection[str], reason: str) -> StudyReading:
-    findings: tuple[Finding, ...] = ()
+    digest = hashlib.sha256(b"").hexdigest()
+    findings = abstain_from_grades(_asked_gradings(reader, conditions), reason, _provenance(reader, None, digest))
     if part := reader.classification:
-        provenance = _provenance(reader, part, hashlib.sha256(b"").hexdigest())
-        findings = abstain_from_all(part.classifiers, conditions, reason, provenance)
+        provenance = _provenance(reader, part, digest)
+        findings = abstain_from_all(part.classifiers, conditions, reason, provenance) + findings
     return StudyReading(None, reason, levels_known=False, levels_reason=reason, discs=(), findings=findings)
 
 
-def _provenance(reader: ImageReader, part: Classification, input_sha256: str) -> Provenance:
-    """Say what made a finding; the thresholds come with the classifiers, so both have their digest."""
-    name = f"{part.classifiers.name}@sha256:{part.sha256}"
+def _provenance(reader: ImageReader, part: Classification | None, input_sha256: str) -> Provenance:
+    """Say what made a finding: classifiers and their thresholds, which share a digest, or the detector alone."""
+    name = f"{part.classifiers.name}@sha256:{part.sha256}" if part else None
     return Provenance(
-        model=f"{part.encoder.name}+{reader.detector.name}",
+        model=f"{part.encoder.name}+{reader.detector.name}" if part else reader.detector.name,
         adapter=name,
         prompt=None,
         definition_version=None,

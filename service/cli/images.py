@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from service.cli import AsJson, app, console
+from config.settings import load_settings
+from service.cli import AsJson, ConfigFile, app, console
 
 if TYPE_CHECKING:
     from pipeline.values import StudyReading
@@ -20,9 +21,10 @@ def discs(
         Path | None,
         typer.Option(help="Draw the discs on their slice into this file: .png, .pdf, or .dcm (secondary capture)."),
     ] = None,
+    config: ConfigFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the discs of the sagittal T2 series and say where they are, storing nothing.
+    """Find the discs of the sagittal T2 series with the site's detector and say where they are, storing nothing.
 
     Example: spinelabel discs FOLDER --picture discs.png
     """
@@ -33,7 +35,8 @@ def discs(
     if picture is not None and picture.suffix.lower() not in {".png", ".pdf", ".dcm"}:
         raise typer.BadParameter(f"{picture.name} ends in none of .png, .pdf and .dcm")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    reading = read_study(load_image_reader("none", SOFTWARE), files, ())
+    reader = load_image_reader("none", SOFTWARE, load_settings(config).images.detector)
+    reading = read_study(reader, files, ())
     found = discs_json(reading)
     if picture is not None and reading.discs:
         _save(reading, files, picture)
@@ -41,9 +44,11 @@ def discs(
         typer.echo(json.dumps(found))
         return
     console.print(f"{reading.reason}. {reading.levels_reason}.", markup=False, soft_wrap=True)
+    console.print(f"Found by {reader.detector.name}.", markup=False, soft_wrap=True)
     for disc in reading.discs:
         name = disc.level or "level unknown"
-        console.print(f"{name}: row {disc.row:.0f}, column {disc.column:.0f}, confidence {disc.confidence:.2f}")
+        confidence = "" if disc.confidence is None else f", confidence {disc.confidence:.2f}"
+        console.print(f"{name}: row {disc.row:.0f}, column {disc.column:.0f}{confidence}")
 
 
 def _save(reading: "StudyReading", files: Sequence[Path], target: Path) -> None:

@@ -1,7 +1,9 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from config.detector_kinds import DETECTOR_PACKAGES, DetectorKind
 from config.errors import UnusableSettings
 from config.settings import Settings, load_settings
 
@@ -81,3 +83,34 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_settings_cannot_be_changed_after_the_start() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Settings().dicom.port = 1
+
+
+SPINENET = "images: {detector: {kind: spinenet, python: /opt/spinenet/bin/python"
+
+
+def test_a_detector_is_named_by_its_kind_alone_or_with_what_its_program_needs(tmp_path: Path) -> None:
+    assert load_settings(site(tmp_path, "images: {detector: embedded}")) == load_settings()
+
+    detector = load_settings(site(tmp_path, SPINENET + ", licence: accepted}}")).images.detector
+
+    assert (detector.kind, detector.python) == ("spinenet", Path("/opt/spinenet/bin/python"))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        pytest.param(SPINENET + "}}", r"non-commercial research only.*licence: accepted", id="a licence not accepted"),
+        pytest.param("images: {detector: totalspineseg}", r"totalspineseg needs `python`", id="no interpreter"),
+        pytest.param("images: {detector: {kind: spineps, pyhton: /x}}", r"nearest is `python`", id="a misspelt key"),
+        pytest.param("images: {detector: spinnet}", r"images\.detector\.kind", id="a kind that is none"),
+    ],
+)
+def test_a_detector_that_cannot_be_used_is_refused_with_what_it_needs(
+    tmp_path: Path, content: str, sentence: str
+) -> None:
+    with pytest.raises(UnusableSettings, match=sentence):
+        load_settings(site(tmp_path, content))
+
+
+def test_every_kind_of_detector_but_ours_has_its_licence_on_record() -> None:
+    assert {"embedded", *DETECTOR_PACKAGES} == set(get_args(DetectorKind))

@@ -30,9 +30,10 @@ def test_every_key_stands_in_it_with_what_it_means() -> None:
 
 
 def described(model: type[BaseModel]) -> list[type[BaseModel]]:
-    """Give a model, those of its sections, and those of the entries of its lists."""
-    inner = [kind for field in model.model_fields.values() for kind in (field.annotation, *get_args(field.annotation))]
-    return [model, *(each for each in inner if isinstance(each, type) and issubclass(each, BaseModel))]
+    """Give a model, those of its sections and of theirs, and those of the entries of its lists."""
+    kinds = [kind for field in model.model_fields.values() for kind in (field.annotation, *get_args(field.annotation))]
+    inner = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return [model, *(each for kind in inner for each in described(kind))]
 
 
 def test_of_a_setting_with_few_values_each_is_named() -> None:

@@ -20,7 +20,9 @@ from sqlalchemy import Engine, text
 from config.conditions import load_conditions
 from config.settings import (
     Destination,
+    DetectorSettings,
     ExportSettings,
+    ImageSettings,
     Peer,
     ReportSettings,
     ServerSettings,
@@ -44,6 +46,7 @@ from service.store.tables import Instance, Message
 from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
 from tests.odd.dicom.make_cases import write_case
+from tests.peers.detector import stand_in_interpreter
 from tests.peers.dicom import free_port
 from tests.pipeline.reports.conftest import MakeModel, make_model
 from tests.pipeline.reports.site_files import write_site_calibration
@@ -406,3 +409,15 @@ def test_a_reason_is_shown_as_it_is(tmp_path: Path) -> None:
     config.write_text("dicm: {}")
 
     assert "[red]site.yaml" in "".join(check(config).stdout.replace("│", " ").split())
+
+
+def test_a_detector_of_another_project_is_named_with_its_version_and_licence(site: Site, tmp_path: Path) -> None:
+    python = stand_in_interpreter(tmp_path, "")
+    detector = DetectorSettings(kind="totalspineseg", python=python, licence="accepted")
+
+    found = {look.name: look for look in check_installation(site(images=ImageSettings(detector=detector)))}
+
+    assert found["detector"].is_well
+    assert found["detector"].reason == "TotalSpineSeg 1.2 (licence: LGPL-3.0)"
+    python.unlink()
+    assert "images.detector.python" in unwell(site(images=ImageSettings(detector=detector)))["detector"]

@@ -19,6 +19,7 @@ from service.store.database import open_database, reading, writing
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import CohortRun, Delivery, Document, Pairing, Report, Study
 from service.store.upgrade import upgrade_database
+from tests.peers.detector import stand_in_interpreter
 from tests.peers.sent import write_images
 from tests.service.rows import NOW, add_study
 
@@ -131,6 +132,21 @@ def test_the_picture_of_discs_is_a_secondary_capture_if_its_name_says_so(tmp_pat
     assert capture.SeriesInstanceUID != images[0].SeriesInstanceUID
     picture = capture.pixel_array
     assert ((picture[..., 0] > 200) & (picture[..., 2] < 80)).any()
+
+
+def test_discs_are_found_by_the_detector_that_the_settings_name(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    write_images(drawn_study(1).datasets, folder)
+    disc = '{"level": None, "confidence": None, "centre": [5, 100, 90], "tilt": 0.2, "width": 35}'
+    python = stand_in_interpreter(tmp_path, f"answer(levels_known=False, reason='as told', discs=[{disc}])")
+    config = tmp_path / "site.yaml"
+    config.write_text(f"images: {{detector: {{kind: spineps, python: {python}, licence: accepted}}}}")
+
+    done = spinelabel("discs", folder, "--config", config, folder=tmp_path)
+
+    assert "Found by SPINEPS 1.2 (licence: Apache-2.0)." in done.stdout
+    assert "level unknown: row 100, column 90\n" in done.stdout
 
 
 def test_labels_are_lines_of_json_and_a_bad_row_costs_no_other(tmp_path: Path) -> None:

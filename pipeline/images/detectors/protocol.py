@@ -1,7 +1,11 @@
 """What a detector is given and gives back."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.images.volume import Volume
 
@@ -11,14 +15,17 @@ class LocatedDisc:
     """A disc in a volume's voxels: middle (slice, row, column), the slice also between slices.
 
     `tilt` is in radians, clockwise from the columns; `width` from anterior to posterior in mm; `confidence` in [0, 1],
-    0 where the disc was inferred from its neighbours. `level` is None where levels are unknown.
+    0 where the disc was inferred from its neighbours, None where the detector gives none. `level` is None where levels
+    are unknown. `grades` are a detector's own: under its name of a grading, the scores (logits) of its grades from
+    "none" upwards.
     """
 
     level: str | None
     centre: tuple[float, float, float]
     tilt: float
     width: float
-    confidence: float
+    confidence: float | None
+    grades: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -26,7 +33,8 @@ class DetectedDiscs:
     """Discs from head to foot; `reason` says from what levels were counted, or why they are unknown.
 
     `below_axis` tells whether C2 is seen above the first disc; `doubtful` that there is an anchor, but one that cannot
-    be counted from, as in a transitional spine.
+    be counted from, as in a transitional spine. `encodings` (discs, features) are those of a detector that describes
+    discs itself.
     """
 
     discs: tuple[LocatedDisc, ...]
@@ -34,14 +42,19 @@ class DetectedDiscs:
     reason: str
     below_axis: bool = False
     doubtful: bool = False
+    encodings: npt.NDArray[np.float32] | None = None
 
 
 class Detector(Protocol):
-    """What finds discs. `name` is its `name@sha256:…`."""
+    """What finds discs. `name` is its `name@sha256:…`, or its name, version and licence as `Provenance` has them."""
 
     @property
     def name(self) -> str:
-        """Name and digest."""
+        """Name with digest, or with version and licence."""
 
     def detect(self, volume: Volume) -> DetectedDiscs:
-        """Find the discs of a volume; no anchor in view gives discs without levels."""
+        """Find the discs of a volume; no anchor in view gives discs without levels.
+
+        Raises:
+            DetectorFailed: a program of another project gave no usable answer; the study can be tried again.
+        """

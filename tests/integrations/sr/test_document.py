@@ -18,6 +18,7 @@ from tests.integrations.sr.studies import (
     FROM_REPORT,
     INSTALLATION,
     INSTANCE,
+    PROVENANCE,
     REPORT,
     SERIES_UID,
     STUDY_UID,
@@ -162,6 +163,17 @@ def test_the_disclaimer_says_who_made_it_and_what_was_left_out() -> None:
     assert disclaimer.startswith("Machine-made by Spinelabel 0.1.0. No person has reviewed it.")
     assert "from the images are" not in disclaimer
     assert disclaimer.endswith("Left out: everything from the images.")
+
+
+def test_a_licence_that_limits_the_use_of_findings_is_told_in_words() -> None:
+    spinenet = "SpineNet 2.1.4 (restricted licence: non-commercial research only)"
+    made_by = replace(PROVENANCE, model=f"EfficientNet-Lite0@sha256:1+{spinenet}")
+    read = finding("stenosis", level="L4-L5", source=Source.IMAGE, disc=disc_on(2), provenance=made_by)
+    document = written([*FROM_REPORT, read])
+
+    assert f"Use of findings from the images is limited by {spinenet}." in _texts(document, "121106")[0]
+    assert read_findings(document)[-1].parameters["model"] == made_by.model
+    assert "limited" not in _texts(written(), "121106")[0]
 
 
 def test_the_report_is_named_by_its_message_and_its_order_is_complete() -> None:
