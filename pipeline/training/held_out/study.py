@@ -50,7 +50,7 @@ class TrueDisc:
 class HeldOutStudy:
     """A drawn study and the truth about it.
 
-    `discs` are those of which something is in the picture, from head to foot. `labels` (as the voxels) is 0, or 1 for the
+    `discs` are those of which something is shown, from head to foot. `labels` (as the voxels) is 0, or 1 for the
     first of `discs`, and so on. `sacrum` tells whether S1 and 30 mm below the disc above it are in view;
     `transitional` whether the lumbosacral border is not the usual one, so that names counted from it are wrong.
     """

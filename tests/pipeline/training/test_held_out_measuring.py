@@ -118,7 +118,7 @@ def test_two_answers_on_one_disc_are_one_found_and_one_false() -> None:
 def test_an_unsure_disc_is_neither_missed_nor_false(answered: bool) -> None:
     first, *others = lumbar()
     study = study_of(replace(first, sure=False), *others)
-    given = answer(study, lambda disc: moved(disc, back=10) if disc.level == first.level else disc, named=False)
+    given = answer(study, lambda disc: moved(disc, back=10) if disc.level == first.level else disc)
 
     judged = judge(study, given if answered else replace(given, discs=given.discs[1:]))
 
@@ -129,10 +129,11 @@ def test_withheld_names_are_counted_by_their_reason() -> None:
     study = study_of(*lumbar())
     blind = DetectedDiscs((), levels_known=False, reason="no discs were found")
 
-    figures = summarise([judge(study, answer(study, named=False))] * 2 + [judge(study, blind)])
+    answers = [answer(study), answer(study, named=False), answer(study, named=False), blind]
+    figures = summarise(judge(study, given) for given in answers)
 
     assert figures.withheld == {"levels unknown: no anchor": 2, "no discs were found": 1}
-    assert (figures.named, figures.sacrum, figures.sacrum_named) == (0, 3, 0)
+    assert (figures.named, figures.sacrum, figures.sacrum_named) == (1, 4, 1)
 
 
 def test_names_that_should_have_been_withheld_are_counted() -> None:
