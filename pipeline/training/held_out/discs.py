@@ -1,7 +1,7 @@
 """Discs painted between the endplates of their neighbours, and where their middles are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -81,14 +81,20 @@ def disc_space(skeleton: Skeleton, bones: Mapping[int, Bone], disc: Disc, grid: 
 
 
 def disc_middle(skeleton: Skeleton, bones: Mapping[int, Bone], number: int) -> Point:
-    """Give the centroid of a disc's body in patient coordinates, wherever the picture ends."""
+    """Give the centroid of a disc's body in patient coordinates, wherever the picture ends.
+
+    Bulges, spurs and Schmorl's nodes do not belong to the body.
+    """
     frame = disc_frame(skeleton, number)
     half = skeleton.segments[number].width / 2
     laterals = np.linspace(frame.middle[0] - half, frame.middle[0] + half, 9, dtype=np.float32)
     side = 2 * int(skeleton.segments[number].depth / 2 + 10)
     grid = Grid(laterals, (side, side), 1.0, (float(frame.middle[1]), float(frame.middle[2])), 0.0)
     box = (slice(0, 9), slice(0, side), slice(0, side))
-    inside = disc_space(skeleton, bones, Disc(number, bulge=0), grid, box).distance < 0
+    smooth = {
+        n: replace(bones[n], shape=replace(bones[n].shape, spur=0.0, node=(0.0, 0.0))) for n in (number, number + 1)
+    }
+    inside = disc_space(skeleton, smooth, Disc(number, bulge=0), grid, box).distance < 0
     if not inside.any():
         return frame.middle
     return np.array([np.broadcast_to(part, inside.shape)[inside].mean() for part in grid.points(box)], float)

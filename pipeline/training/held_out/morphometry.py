@@ -45,8 +45,8 @@ _TABLE: dict[str, tuple[float, ...]] = {
     ),
     "disc_height": (
         *(5, 5, 5, 5, 5.5, 5),
-        *(4, 3.5, 3.5, 3.5, 3.5, 4, 4, 4.5, 5, 5.5, 6, 6.5),
-        *(8, 9.5, 10.5, 11, 9.5),
+        *(3.8, 3.2, 3, 3, 3, 3.2, 3.4, 3.6, 4, 4.4, 4.8, 5.2),
+        *(6.2, 7.4, 8.3, 9, 8),
         *(2.6, 1.6, 1.2, 1, 2, 2, 2, 2),
     ),
     "disc_wedge": (
@@ -94,7 +94,8 @@ class Segment:
     """A vertebra and the disc below it; mm and degrees, lordotic wedges positive.
 
     `depth` is from front to back at mid-height, `taper` what the lower end is smaller by, as a share of it; `fused` is
-    0 in the mobile spine and 1 in the sacrum. `spine_` is the spinous process: length, height, and how it falls.
+    0 in the mobile spine and 1 in the sacrum. `disc_height` is between the rims, without the endplates' hollows.
+    `spine_` is the spinous process: length, height, and how it falls.
     """
 
     height: float

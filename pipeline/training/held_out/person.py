@@ -110,7 +110,9 @@ def _curve(rng: np.random.Generator, cobb: float, count: int) -> tuple[Floats, F
 def _draw_bone(rng: np.random.Generator, plan: Plan, number: int, wear: Mapping[int, float]) -> Bone:
     worn = max(wear[number], wear.get(number - 1, 0.0))
     size = plan.size if number > 7 else plan.size * 0.45
-    hollow = rng.uniform(1.2, 2.8, 2) * size * (0.3 if number > 24 else 1.0)
+    hollow = (
+        rng.uniform(1.2, 2.6, 2) * plan.size * np.interp(number, [2, 7, 18, 21, 24.4, 24.6], [0.4, 0.4, 0.7, 1, 1, 0.3])
+    )
     spur = size * max(0.0, worn - 0.35) * rng.uniform(0, 9)
     node = np.where(rng.random(2) < 0.05 + 0.05 * worn, rng.uniform(2, 5, 2), 0.0) * size * (8 < number < 25)
     waist, rounding = rng.uniform(0.06, 0.12), rng.uniform(1.2, 2.2)
