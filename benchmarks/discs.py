@@ -53,8 +53,9 @@ def goal_rows(figures: Figures) -> Iterator[dict[str, object]]:
     if figures.mean_mm is not None:
         yield _row("mean error in plane", figures.mean_mm, 1.5, "mm", least=True)
     yield _row("false discs in 40 studies", figures.false_per_40, 1.0, "discs", least=True)
-    if figures.sacrum:
-        yield _row("named, of those with the sacrum in view", figures.sacrum_named / figures.sacrum, 0.95, "share")
+    if figures.nameable:
+        named = figures.nameable_named / figures.nameable
+        yield _row("named, of those with the sacrum and a usual border in view", named, 0.95, "share")
     yield _row("studies with a wrong name", figures.wrong, 0, "studies", least=True)
     yield _row("studies named without an anchor", figures.named_unanchored, 0, "studies", least=True)
 
@@ -77,15 +78,15 @@ def print_table(figures: dict[str, Figures]) -> None:
     """Print one line for each kind, then why names were withheld."""
     table = Table(title="Detector on held-out drawings; found means within 8 mm in plane")
     for name in ("kind", "studies", "discs", "found", "95%", "mean", "median", "90th", "aside", "false"):
-        table.add_column(name, justify="left" if name == "kind" else "right")
-    for name in ("/40", "sacrum", "named", "right", "wrong", "s"):
+        table.add_column(name, justify="left" if name == "kind" else "right", no_wrap=True)
+    for name in ("/40", "sacrum", "named/due", "right", "wrong", "s"):
         table.add_column(name, justify="right")
     for kind, line in figures.items():
         low, high = line.share_interval or (None, None)
         table.add_row(
             *(kind, str(line.studies), str(line.discs), _percent(line.share), f"{_percent(low)}-{_percent(high)}"),
             *(_mm(line.mean_mm), _mm(line.median_mm), _mm(line.percentile90_mm), _mm(line.median_aside_mm)),
-            *(str(line.false), f"{line.false_per_40:.1f}", f"{line.sacrum_named}/{line.sacrum}", str(line.named)),
+            *(str(line.false), f"{line.false_per_40:.1f}", str(line.sacrum), f"{line.nameable_named}/{line.nameable}"),
             *(str(line.right), str(line.wrong), f"{line.seconds_per_study:.2f}"),
         )
     console = Console(width=150)

@@ -62,8 +62,8 @@ def body_surfaces(skeleton: Skeleton, bone: Bone, local: Local) -> tuple[Floats,
     segment, shape = skeleton.segments[bone.number], bone.shape
     level = np.clip(up / np.float32(segment.height / 2), -1.15, 1.15)
     taper = 1 + np.float32(segment.taper / 2) * level
-    middle = 1 - np.minimum(level * level, 1)
-    squared = level * level
+    squared = np.minimum(level * level, 1)
+    middle = 1 - squared
     beak = shape.spur * squared * squared * squared
     half_front = segment.depth / 2 * taper * (1 - shape.waist * 1.3 * middle) + beak
     half_back = segment.depth / 2 * taper * (1 - shape.waist * 0.6 * middle)

@@ -42,13 +42,19 @@ class Judged:
     withheld: str
     seconds: float
 
+    @property
+    def nameable(self) -> bool:
+        """Whether names are expected: the sacrum is in view and the lumbosacral border is the usual one."""
+        return self.sacrum and not self.transitional
+
 
 @dataclass(frozen=True)
 class Figures:
     """Figures of many studies; mm where the name says so, None where nothing was found or drawn.
 
-    `share_interval` is Wilson's 95% interval of `share`, as if each disc were drawn for itself. `named_transitional`
-    and `named_unanchored` are studies whose names should have been withheld.
+    `share_interval` is Wilson's 95% interval of `share`, as if each disc were drawn for itself. `nameable` studies have
+    the sacrum in view and the usual lumbosacral border. `named_transitional` and `named_unanchored` are studies whose
+    names should have been withheld.
     """
 
     studies: int
@@ -63,7 +69,8 @@ class Figures:
     false: int
     false_per_40: float
     sacrum: int
-    sacrum_named: int
+    nameable: int
+    nameable_named: int
     named: int
     right: int
     wrong: int
@@ -149,7 +156,8 @@ def summarise(judged: Iterable[Judged]) -> Figures:
         false=false,
         false_per_40=40 * false / len(studies),
         sacrum=sum(study.sacrum for study in studies),
-        sacrum_named=sum(study.sacrum for study in named),
+        nameable=sum(study.nameable for study in studies),
+        nameable_named=sum(study.nameable for study in named),
         named=len(named),
         right=sum(study.right for study in named),
         wrong=sum(not study.right for study in named),

@@ -7,8 +7,6 @@ import numpy as np
 from pipeline.images.volume import Volume
 from pipeline.training.held_out.grid import Floats, noise
 
-_STEP = 1.0
-
 
 def draw_other(rng: np.random.Generator) -> Volume:
     """Draw a series without a spine."""

@@ -35,8 +35,6 @@ def draw_protocol(rng: np.random.Generator, plan: Plan, skeleton: Skeleton) -> P
         finest, pixel, step = (1.2, 1.1), float(rng.uniform(0.8, 1.3)), 1.15
     shape = (int((height + 2 * MARGIN_MM) / step), int((width + 2 * MARGIN_MM) / step))
     scan = Scan(
-        contrast=plan.contrast,
-        size=(height, width),
         slices=slices,
         between=between,
         thickness=thickness,

@@ -19,8 +19,6 @@ class Scan:
     moved along the rows, `band` whether the belly is saturated; `ghosts`, `noise` are shares of the marrow's signal.
     """
 
-    contrast: str
-    size: tuple[float, float]
     slices: int
     between: float
     thickness: float

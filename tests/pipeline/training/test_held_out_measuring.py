@@ -49,7 +49,7 @@ def test_the_truth_as_an_answer_finds_and_names_all() -> None:
     figures = summarise([judge(study, answer(study))])
 
     assert (figures.share, figures.mean_mm, figures.false) == (1.0, 0.0, 0)
-    assert (figures.named, figures.right, figures.wrong, figures.sacrum_named) == (1, 1, 0, 1)
+    assert (figures.named, figures.right, figures.wrong, figures.nameable_named) == (1, 1, 0, 1)
 
 
 def test_errors_are_told_in_mm_in_plane_and_aside() -> None:
@@ -133,7 +133,7 @@ def test_withheld_names_are_counted_by_their_reason() -> None:
     figures = summarise(judge(study, given) for given in answers)
 
     assert figures.withheld == {"levels unknown: no anchor": 2, "no discs were found": 1}
-    assert (figures.named, figures.sacrum, figures.sacrum_named) == (1, 4, 1)
+    assert (figures.named, figures.sacrum, figures.nameable_named) == (1, 4, 1)
 
 
 def test_names_that_should_have_been_withheld_are_counted() -> None:
@@ -143,6 +143,7 @@ def test_names_that_should_have_been_withheld_are_counted() -> None:
     figures = summarise([judge(study, answer(study)) for study in (transitional, unanchored)])
 
     assert (figures.named_transitional, figures.named_unanchored) == (1, 1)
+    assert (figures.sacrum, figures.nameable, figures.nameable_named) == (1, 0, 0)
 
 
 def test_false_discs_are_told_for_forty_studies() -> None:
