@@ -32,10 +32,6 @@ class CanalCurve:
     width: Floats
     front: Floats
 
-    def at_number(self, number: float) -> int:
-        """Give the sample at a number."""
-        return int(np.clip(np.searchsorted(self.number, number), 0, len(self.number) - 1))
-
 
 @dataclass(frozen=True)
 class Unrolled:
