@@ -24,6 +24,7 @@ from sqlmodel import func, select
 
 from benchmarks.rows import print_rows
 from config.conditions import load_conditions
+from config.settings import ImageSettings
 from integrations.dicom.sender import send_objects
 from integrations.sr.document import write_sr
 from integrations.sr.values import Installation, SrContent, SrInstance, SrStudy
@@ -129,7 +130,8 @@ def measure(work: Path, count: int) -> list[dict[str, object]]:
         daemon.port("work")
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # as the daemon does
         parts = Parts(
-            load_labeller("embedded", "shared", daemon.data, SOFTWARE), load_image_reader("demonstration", SOFTWARE)
+            load_labeller("embedded", "shared", daemon.data, SOFTWARE),
+            load_image_reader(ImageSettings(classifiers="demonstration"), daemon.data, SOFTWARE),
         )
         through_the_daemon(daemon, warm_up)
         parts_alone(parts, warm_up)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -176,12 +176,51 @@ class ReportSettings(_Section):
     ] = None
 
 
+class EncoderSettings(_Section):
+    """A network of torchvision that turns discs into features."""
+
+    kind: Annotated[Literal["torchvision"], Field(description="Whose network it is.")]
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="torchvision's name of a classification network; `resnet18` with the weights IMAGENET1K_V1 is "
+            "the paper's encoder.",
+        ),
+    ]
+    weights: Annotated[
+        Path, Field(description="File of its weights, as torchvision publishes them (.pth) or as .safetensors.")
+    ]
+    intensities: Annotated[
+        Literal["float", "published"],
+        Field(description="`published` rounds slices to 8 bits, as the paper's published code does."),
+    ] = "float"
+
+
+def _none_for_embedded(encoder: object) -> object:
+    if isinstance(encoder, str) and encoder != "embedded":
+        raise ValueError("is `embedded`, or a section with kind, name and weights")
+    return None if encoder == "embedded" else encoder
+
+
 class ImageSettings(_Section):
     """What reads the images."""
 
+    encoder: Annotated[
+        EncoderSettings | None,
+        BeforeValidator(_none_for_embedded),
+        Field(
+            description="What turns discs into features: null or `embedded` for EfficientNet-Lite0, which comes with "
+            "the product, or a network of torchvision."
+        ),
+    ] = None
     classifiers: Annotated[
-        Literal["none", "demonstration"],
-        Field(description="`demonstration` was fitted on drawn spines and shows the path, not the patient."),
+        str,
+        Field(
+            min_length=1,
+            description="`none`; `demonstration`, which was fitted on drawn spines and shows the path, not the "
+            "patient; or a set that `spinelabel train images` wrote: its name under `data/classifiers`, or its folder.",
+        ),
     ] = "none"
 
 

@@ -57,7 +57,7 @@ def check_installation(settings: Settings) -> Iterator[Check]:
     yield look("language model", lambda: _language_model(settings))
     if (calibration := settings.reports.calibration) is not None:
         yield look("calibration", lambda: _calibration(settings, calibration))
-    yield look("image models", lambda: _image_models(settings.images.classifiers))
+    yield look("image models", lambda: _image_models(settings))
     for destination in settings.destinations:
         yield look(f"destination {destination.peer}", lambda name=destination.peer: _echo(settings, name))  # type: ignore[misc]
     if not settings.destinations:
@@ -169,9 +169,11 @@ def _calibration(settings: Settings, path: Path) -> str:
     return f"{found.name}, {found.standing}: thresholds for {sum(asked)} of {len(asked)} questions"
 
 
-def _image_models(classifiers: str) -> str:
-    check_image_models(classifiers)
-    return f"embedded detector; classifiers: {classifiers}"
+def _image_models(settings: Settings) -> str:
+    images = settings.images
+    check_image_models(images, settings.data)
+    encoder = images.encoder.name if images.encoder else "embedded"
+    return f"embedded detector; encoder: {encoder}; classifiers: {images.classifiers}"
 
 
 def _echo(settings: Settings, name: str) -> str:

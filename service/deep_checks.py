@@ -75,5 +75,5 @@ def _image_models(settings: Settings) -> str:
     from pipeline.images.reading import load_image_reader
     from service.installation import SOFTWARE
 
-    reader = load_image_reader(settings.images.classifiers, SOFTWARE)
+    reader = load_image_reader(settings.images, settings.data, SOFTWARE)
     return f"{reader.detector.name} and its card agree"

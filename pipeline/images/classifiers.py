@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from config.conditions import DISC_LEVELS
 from pipeline.images.errors import UnusableModel
-from pipeline.images.model_files import EMBEDDED_SETS
 from pipeline.values import Standing
 
 Floats = npt.NDArray[np.float64]
@@ -94,13 +93,12 @@ def save_classifiers(classifiers: ClassifierSet, folder: Path, card: dict[str, A
     path.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def load_classifiers(name: str, encoder: str, folder: Path = EMBEDDED_SETS) -> tuple[ClassifierSet, str]:
+def load_classifiers(path: Path, encoder: str) -> tuple[ClassifierSet, str]:
     """Load a set and check it against its card.
 
     Args:
-        name: the set's name.
+        path: the set's arrays; its card lies beside them.
         encoder: name and digest of the encoder in use.
-        folder: where sets are kept.
 
     Returns:
         The set and the sha256 of its arrays.
@@ -108,7 +106,6 @@ def load_classifiers(name: str, encoder: str, folder: Path = EMBEDDED_SETS) -> t
     Raises:
         UnusableModel: the set is missing or damaged, or belongs to another encoder.
     """
-    path = folder / f"{name}.npz"
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

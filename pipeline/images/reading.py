@@ -4,18 +4,20 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from config.settings import ImageSettings
 from pipeline.images.classifiers import ClassifierSet, load_classifiers
 from pipeline.images.detectors.embedded import load_detector
 from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.disc_features import encode_discs
 from pipeline.images.disc_places import place_disc
-from pipeline.images.encoder import Encoder, load_encoder
+from pipeline.images.encoders.chosen import load_encoder
+from pipeline.images.encoders.protocol import Encoder
 from pipeline.images.errors import UnreadablePixels
 from pipeline.images.findings import DiscEvidence, abstain_from_all, classify_discs
+from pipeline.images.model_files import classifier_file
 from pipeline.images.series import choose_series, read_headers
 from pipeline.images.volume import Volume, load_volume
 from pipeline.values import Disc, Finding, Provenance, StudyReading
@@ -39,21 +41,22 @@ class ImageReader:
     software: str
 
 
-def load_image_reader(classifiers: Literal["none", "demonstration"], software: str) -> ImageReader:
+def load_image_reader(settings: ImageSettings, data: Path, software: str) -> ImageReader:
     """Load detector, encoder and classifiers.
 
     Args:
-        classifiers: the set's name; with "none" studies give discs and no findings.
+        settings: what reads the images; with classifiers "none" studies give discs and no findings.
+        data: the folder of the installation, which sets that were trained here lie under.
         software: name and version that the findings' provenance carries.
 
     Raises:
         UnusableModel: a model file is missing, damaged, or made for another part.
     """
     detector = load_detector()
-    if classifiers == "none":
+    if settings.classifiers == "none":
         return ImageReader(detector, None, software)
-    encoder = load_encoder()
-    loaded, sha256 = load_classifiers(classifiers, encoder.name)
+    encoder = load_encoder(settings.encoder)
+    loaded, sha256 = load_classifiers(classifier_file(settings.classifiers, data), encoder.name)
     return ImageReader(detector, Classification(encoder, loaded, sha256), software)
 
 

@@ -14,7 +14,7 @@ from config.conditions import DISC_LEVELS
 from pipeline.images.classifiers import ClassifierSet, bag_of, save_classifiers
 from pipeline.images.detectors.protocol import Detector
 from pipeline.images.disc_features import encode_discs
-from pipeline.images.encoder import Encoder
+from pipeline.images.encoders.protocol import Encoder
 from pipeline.images.errors import TrainingFailed, UnusableStack
 from pipeline.images.series import choose_series, read_headers
 from pipeline.images.volume import load_volume

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from config.settings import ImageSettings, Settings
 from service.cli import AsJson, app, console
 
 
@@ -24,7 +25,7 @@ def discs(
     from service.installation import SOFTWARE
 
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    reading = read_study(load_image_reader("none", SOFTWARE), files, ())
+    reading = read_study(load_image_reader(ImageSettings(), Settings().data, SOFTWARE), files, ())
     found = discs_json(reading)
     if picture is not None and reading.discs:
         draw_discs(reading, files).save(picture, format="PNG")

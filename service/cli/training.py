@@ -93,14 +93,14 @@ def images(
     if not demonstration:
         raise typer.BadParameter("only --demonstration is there so far; a site's own labels come later")
     from pipeline.images.detectors.embedded import load_detector
-    from pipeline.images.encoder import load_encoder
+    from pipeline.images.encoders.embedded import load_embedded
     from pipeline.training.demonstration import DemonstrationPlan, fit_demonstration
 
     plan = DemonstrationPlan()
     with Progress(console=console) as shown:
         task = shown.add_task("Reading drawn studies", total=sum(len(seeds) for seeds in plan.seeds))
         figures = fit_demonstration(
-            (load_detector(), load_encoder()), plan, (out, out / UNFINISHED), lambda _seed: shown.advance(task)
+            (load_detector(), load_embedded()), plan, (out, out / UNFINISHED), lambda _seed: shown.advance(task)
         )
     console.print_json(data=figures)
 

@@ -43,7 +43,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         store=store,
         settings=settings,
         labels=batch_labels(engine, labeller, conditions),
-        images=load_image_reader(settings.images.classifiers, SOFTWARE),
+        images=load_image_reader(settings.images, settings.data, SOFTWARE),
         conditions=tuple(condition.name for condition in conditions),
         documents=DocumentWriter(engine, store, settings, installation),
         log=log,

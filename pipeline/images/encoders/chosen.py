@@ -1,0 +1,15 @@
+"""The encoder that settings ask for, loaded alike by the daemon and by every command."""
+
+from config.settings import EncoderSettings
+from pipeline.images.encoders.embedded import load_embedded
+from pipeline.images.encoders.protocol import Encoder
+from pipeline.images.encoders.torchvision_models import TorchvisionEncoder
+
+
+def load_encoder(settings: EncoderSettings | None) -> Encoder:
+    """Load an encoder; None asks for the embedded one.
+
+    Raises:
+        UnusableModel: the weights are missing, cannot be read, or are another network's.
+    """
+    return load_embedded() if settings is None else TorchvisionEncoder(settings)
