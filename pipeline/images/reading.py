@@ -2,13 +2,13 @@
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from config.settings import ImageSettings
-from pipeline.images.classifiers import ClassifierSet, load_classifiers
+from pipeline.images.classifiers import ClassifierSet, load_classifiers, needs_whole_spine
 from pipeline.images.detectors.embedded import load_detector
 from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.disc_features import encode_discs
@@ -18,7 +18,8 @@ from pipeline.images.encoders.protocol import Encoder
 from pipeline.images.errors import UnreadablePixels
 from pipeline.images.findings import DiscEvidence, abstain_from_all, classify_discs
 from pipeline.images.model_files import classifier_file
-from pipeline.images.series import choose_series, read_headers
+from pipeline.images.series import SeriesChoice, choose_series, choose_whole_spine, read_headers
+from pipeline.images.stacks import Stack
 from pipeline.images.volume import Volume, load_volume
 from pipeline.values import Disc, Finding, Provenance, StudyReading
 
@@ -82,20 +83,53 @@ def read_study(reader: ImageReader, paths: Sequence[Path], conditions: Collectio
         return _nothing_read(reader, conditions, str(error))
     found = reader.detector.detect(volume)
     placed = tuple(place_disc(volume, disc) for disc in found.discs)
-    findings = _classify(reader, volume, found, (placed, conditions))
-    reason = choice.reason if reader.classification else f"{choice.reason}; no image classifiers are set"
+    findings: tuple[Finding, ...] = ()
+    reason = f"{choice.reason}; no image classifiers are set"
+    if part := reader.classification:
+        chosen, wide = _share_out(part.classifiers, choice)
+        findings = _classify(reader, replace(part, classifiers=chosen), (volume, found, placed, ""), conditions)
+        if wide:
+            findings += _classify_wide(reader, replace(part, classifiers=wide[1]), wide[0], conditions)
+        reason = choice.reason
     return StudyReading(choice.stack.images[0].series_uid, reason, found.levels_known, found.reason, placed, findings)
 
 
-def _classify(
-    reader: ImageReader, volume: Volume, found: DetectedDiscs, asked: tuple[tuple[Disc, ...], Collection[str]]
+def _share_out(
+    classifiers: ClassifierSet, choice: SeriesChoice
+) -> tuple[ClassifierSet, tuple[Stack, ClassifierSet] | None]:
+    """Give the classifiers that judge the chosen stack, and those that judge the whole spine where another shows it."""
+    wide = [item for item in classifiers.classifiers if not item.per_disc and needs_whole_spine(item.levels)]
+    stack = choose_whole_spine(choice) if wide else None
+    if stack is None or stack is choice.stack:
+        return classifiers, None
+    rest = tuple(item for item in classifiers.classifiers if item not in wide)
+    return replace(classifiers, classifiers=rest), (stack, replace(classifiers, classifiers=tuple(wide)))
+
+
+def _classify_wide(
+    reader: ImageReader, part: Classification, stack: Stack, conditions: Collection[str]
 ) -> tuple[Finding, ...]:
-    placed, conditions = asked
-    part = reader.classification
-    if part is None:
-        return ()
+    """Classify by a stack of the whole spine, whose discs are not shown: the study's are those of the chosen one."""
+    scan = f" of the series {stack.images[0].description or 'without a name'}"
+    try:
+        volume = load_volume(stack)
+    except UnreadablePixels as error:
+        provenance = _provenance(reader, part, hashlib.sha256(b"").hexdigest())
+        return abstain_from_all(part.classifiers, conditions, f"{error}{scan}", provenance)
+    found = reader.detector.detect(volume)
+    placed = tuple(place_disc(volume, disc) for disc in found.discs)
+    return _classify(reader, part, (volume, found, placed, scan), conditions)
+
+
+def _classify(
+    reader: ImageReader,
+    part: Classification,
+    seen: tuple[Volume, DetectedDiscs, tuple[Disc, ...], str],
+    conditions: Collection[str],
+) -> tuple[Finding, ...]:
+    volume, found, placed, scan = seen
     encoded = encode_discs(part.encoder, volume, found.discs)
-    evidence = DiscEvidence(encoded, placed, found.levels_known, found.reason)
+    evidence = DiscEvidence(encoded, placed, found.levels_known, found.reason, scan)
     digest = hashlib.sha256(np.ascontiguousarray(volume.voxels).tobytes()).hexdigest()
     return classify_discs(part.classifiers, evidence, conditions, _provenance(reader, part, digest))
 

@@ -3,7 +3,6 @@
 from config.settings import EncoderSettings
 from pipeline.images.encoders.embedded import load_embedded
 from pipeline.images.encoders.protocol import Encoder
-from pipeline.images.encoders.torchvision_models import TorchvisionEncoder
 
 
 def load_encoder(settings: EncoderSettings | None) -> Encoder:
@@ -12,4 +11,9 @@ def load_encoder(settings: EncoderSettings | None) -> Encoder:
     Raises:
         UnusableModel: the weights are missing, cannot be read, or are another network's.
     """
-    return load_embedded() if settings is None else TorchvisionEncoder(settings)
+    if settings is None:
+        return load_embedded()
+    # torchvision takes a second and 160 MB to import, which sites without it are spared.
+    from pipeline.images.encoders.torchvision_models import TorchvisionEncoder
+
+    return TorchvisionEncoder(settings)
