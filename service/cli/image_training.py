@@ -34,7 +34,7 @@ def images(
         Path | None, typer.Option(help="Folder of the studies; that of the labels if not given.", exists=True)
     ] = None,
     name: Annotated[str, typer.Option(help="The set's name.")] = "site",
-    weights: Annotated[
+    class_weights: Annotated[
         Literal["balanced", "none"],
         typer.Option(help="Whether present and absent examples weigh the same in all, however many there are."),
     ] = "balanced",
@@ -72,7 +72,7 @@ def images(
         values = release_classifiers(
             reader,
             (ImageSources(labels, studies or labels.parent), load_conditions(settings.conditions)),
-            ImageTraining(name, Standing(standing), weights),
+            ImageTraining(name, Standing(standing), class_weights),
             out,
             lambda read, total: shown.update(task, completed=read, total=total),
         )

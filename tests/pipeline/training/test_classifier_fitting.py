@@ -89,3 +89,13 @@ def test_a_condition_without_labelled_levels_is_asked_of_its_bag() -> None:
 
     assert question_of(rust, LOW[1:]) == Question("rust", per_disc=True, levels=LOW[1:])
     assert question_of(rust, ()) == Question("rust", per_disc=False, levels=("T12-L1", "L1-L2", "L2-L3"))
+
+
+def test_the_cost_rises_for_as_long_as_other_examples_are_told_apart_better() -> None:
+    rng = np.random.default_rng(4)
+    present = np.arange(80) % 2 == 0
+    clear = Examples((present[:, None] + rng.normal(size=(80, 40)) * 0.2).astype(np.float32), present)
+    noise = Examples(rng.normal(size=(80, 40)).astype(np.float32), present)
+
+    assert fit_classifier(PER_DISC, clear, clear).cost == COSTS[0]
+    assert fit_classifier(PER_DISC, noise, noise).cost > COSTS[0]
