@@ -24,10 +24,12 @@ from sqlmodel import func, select
 
 from benchmarks.rows import print_rows
 from config.conditions import load_conditions
+from config.image_settings import ImageSettings
 from integrations.dicom.sender import send_objects
 from integrations.sr.document import write_sr
 from integrations.sr.values import Installation, SrContent, SrInstance, SrStudy
-from pipeline.images.reading import ImageReader, load_image_reader, read_study
+from pipeline.images.reader import ImageReader, load_image_reader
+from pipeline.images.reading import read_study
 from pipeline.reports.labelling import Labeller, Report, label_reports, load_labeller
 from pipeline.values import ReportLabels
 from service.installation import SOFTWARE
@@ -129,7 +131,8 @@ def measure(work: Path, count: int) -> list[dict[str, object]]:
         daemon.port("work")
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))  # as the daemon does
         parts = Parts(
-            load_labeller("embedded", "shared", daemon.data, SOFTWARE), load_image_reader("demonstration", SOFTWARE)
+            load_labeller("embedded", "shared", daemon.data, SOFTWARE),
+            load_image_reader(ImageSettings(classifiers="demonstration"), daemon.data, SOFTWARE),
         )
         through_the_daemon(daemon, warm_up)
         parts_alone(parts, warm_up)

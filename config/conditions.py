@@ -43,6 +43,7 @@ class Condition(BaseModel):
     definition_version: str = "1"
     leave_out: tuple[str, ...] = ()
     levels: tuple[str, ...] = ()
+    bag: tuple[str, str] = (DISC_LEVELS[0], DISC_LEVELS[-1])
     finding: Code | None = None
     site: Code | None = None
 
@@ -51,6 +52,12 @@ class Condition(BaseModel):
         """The name that the question uses."""
         return self.prompt_name or self.name
 
+    @property
+    def bag_levels(self) -> tuple[str, ...]:
+        """The levels of the discs that speak together for the patient on images, from head to foot."""
+        first, last = (DISC_LEVELS.index(level) for level in self.bag)
+        return DISC_LEVELS[first : last + 1]
+
     @field_validator("definition")
     @classmethod
     def _ends_in_full_stop(cls, definition: str) -> str:
@@ -58,12 +65,19 @@ class Condition(BaseModel):
             raise ValueError("must end in a full stop, since the question follows it")
         return definition.strip()
 
-    @field_validator("levels")
+    @field_validator("levels", "bag")
     @classmethod
     def _are_disc_levels(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [level for level in levels if level not in DISC_LEVELS]:
             raise ValueError(f"unknown disc level {unknown[0]}; write it like L4-L5")
         return levels
+
+    @field_validator("bag")
+    @classmethod
+    def _runs_from_head_to_foot(cls, bag: tuple[str, str]) -> tuple[str, str]:
+        if DISC_LEVELS.index(bag[0]) > DISC_LEVELS.index(bag[1]):
+            raise ValueError("names the level nearer to the head first")
+        return bag
 
     @field_validator("finding", "site")
     @classmethod

@@ -3,17 +3,15 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -22,9 +20,10 @@ from pydantic_settings import (
 )
 
 from config.conditions import EMBEDDED_CONDITIONS
-from config.detector_kinds import DETECTOR_PACKAGES, DetectorKind
 from config.errors import UnusableSettings
 from config.files import read_yaml
+from config.image_settings import ImageSettings
+from config.section import Section
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -43,11 +42,7 @@ def _is_time_zone(name: str) -> str:
 TimeZoneName = Annotated[str, AfterValidator(_is_time_zone)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Peer(_Section):
+class Peer(Section):
     """A DICOM node that we know by name."""
 
     name: Annotated[str, Field(min_length=1, description="What destinations and logs call it.")]
@@ -56,7 +51,7 @@ class Peer(_Section):
     port: Annotated[Port, Field(description="Its port.")] = 104
 
 
-class DicomSettings(_Section):
+class DicomSettings(Section):
     """Where studies arrive."""
 
     ae_title: Annotated[AeTitle, Field(description="Our AE title; an association that calls another is rejected.")] = (
@@ -77,7 +72,7 @@ class DicomSettings(_Section):
     max_associations: Annotated[int, Field(ge=1, description="Associations at one time.")] = 20
 
 
-class Hl7Settings(_Section):
+class Hl7Settings(Section):
     """Where reports arrive."""
 
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
@@ -99,7 +94,7 @@ class Hl7Settings(_Section):
     ] = ("OBR-18", "OBR-3", "ORC-3", "OBR-2", "OBR-20")
 
 
-class PairingSettings(_Section):
+class PairingSettings(Section):
     """How reports find their studies, and how long either waits for the other."""
 
     window_hours: Annotated[
@@ -113,7 +108,7 @@ class PairingSettings(_Section):
     ] = 24
 
 
-class Destination(_Section):
+class Destination(Section):
     """Where structured reports go."""
 
     peer: Annotated[str, Field(description="Name of an entry of `peers`.")]
@@ -123,7 +118,7 @@ class Destination(_Section):
     ] = "calibrated"
 
 
-class ServerSettings(_Section):
+class ServerSettings(Section):
     """An OpenAI-compatible server that runs the language model."""
 
     url: Annotated[
@@ -148,7 +143,7 @@ class ServerSettings(_Section):
     ] = True
 
 
-class ReportSettings(_Section):
+class ReportSettings(Section):
     """What labels the reports."""
 
     model: Annotated[str, Field(description="`embedded`, or the folder of a chat model in Hugging Face layout.")] = (
@@ -185,66 +180,7 @@ class ReportSettings(_Section):
     ] = None
 
 
-class DetectorSettings(_Section):
-    """What finds the discs; its kind alone will do for one that needs nothing else."""
-
-    kind: Annotated[
-        DetectorKind,
-        Field(description="Ours, or a program of another project that the site has installed."),
-    ]
-    python: Annotated[
-        Path | None,
-        Field(description="Python interpreter of the environment that the program is installed in; not for ours."),
-    ] = None
-    licence: Annotated[
-        Literal["accepted"] | None,
-        Field(
-            description="Says that the site keeps to the program's licence. SpineNet's allows non-commercial research "
-            "only and covers its output; TotalSpineSeg's is LGPL-3.0, SPINEPS's Apache-2.0. Not for ours."
-        ),
-    ] = None
-    device: Annotated[Literal["cpu", "cuda"], Field(description="What the program computes on.")] = "cpu"
-    timeout_seconds: Annotated[
-        float, Field(gt=0, description="A program that takes longer for one study is ended, and the study kept.")
-    ] = 1800
-
-    @model_validator(mode="before")
-    @classmethod
-    def _may_be_its_kind_alone(cls, value: Any) -> Any:
-        return {"kind": value} if isinstance(value, str) else value
-
-    @model_validator(mode="after")
-    def _has_what_a_program_needs(self) -> Self:
-        package = DETECTOR_PACKAGES.get(self.kind)
-        if package is None:
-            return self
-        if self.python is None:
-            raise ValueError(f"{self.kind} needs `python`, the interpreter of the environment that it is installed in")
-        if self.licence is None:
-            raise ValueError(
-                f"{package.title} is under a licence of its own ({package.licence}); "
-                "set `licence: accepted` where your use keeps to it"
-            )
-        return self
-
-
-class ImageSettings(_Section):
-    """What reads the images."""
-
-    detector: Annotated[
-        DetectorSettings,
-        Field(
-            description="What finds the discs: `embedded`, or a section for a program of another project, as in "
-            "{kind: totalspineseg, python: /opt/totalspineseg/bin/python, licence: accepted}."
-        ),
-    ] = DetectorSettings(kind="embedded")
-    classifiers: Annotated[
-        Literal["none", "demonstration"],
-        Field(description="`demonstration` was fitted on drawn spines and shows the path, not the patient."),
-    ] = "none"
-
-
-class StorageSettings(_Section):
+class StorageSettings(Section):
     """Limits of the store."""
 
     keep_free_gb: Annotated[
@@ -260,13 +196,13 @@ class StorageSettings(_Section):
     ] = None
 
 
-class ExportSettings(_Section):
+class ExportSettings(Section):
     """Scheduled exports for research."""
 
     cohorts: Annotated[Path, Field(description="Folder of cohort files.")] = Path("cohorts")
 
 
-class WebSettings(_Section):
+class WebSettings(Section):
     """Where the page listens."""
 
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"

@@ -14,7 +14,7 @@ from sqlmodel import select
 
 from config.conditions import load_conditions, questions
 from config.errors import SpinelabelError
-from config.settings import ImageSettings, Settings
+from config.settings import Settings
 from integrations.dicom.sender import Delivered, Refused, verify
 from pipeline.images.detectors.external import check_external_detector
 from pipeline.images.model_files import check_image_models
@@ -58,7 +58,7 @@ def check_installation(settings: Settings) -> Iterator[Check]:
     yield look("language model", lambda: _language_model(settings))
     if (calibration := settings.reports.calibration) is not None:
         yield look("calibration", lambda: _calibration(settings, calibration))
-    yield look("image models", lambda: _image_models(settings.images))
+    yield look("image models", lambda: _image_models(settings))
     if settings.images.detector.kind != "embedded":
         yield look("detector", lambda: check_external_detector(settings.images.detector))
     for destination in settings.destinations:
@@ -172,9 +172,11 @@ def _calibration(settings: Settings, path: Path) -> str:
     return f"{found.name}, {found.standing}: thresholds for {sum(asked)} of {len(asked)} questions"
 
 
-def _image_models(images: ImageSettings) -> str:
-    check_image_models(images.classifiers)
-    return f"detector: {images.detector.kind}; classifiers: {images.classifiers}"
+def _image_models(settings: Settings) -> str:
+    images = settings.images
+    check_image_models(images, settings.data)
+    encoder = images.encoder.name if images.encoder else "embedded"
+    return f"detector: {images.detector.kind}; encoder: {encoder}; classifiers: {images.classifiers}"
 
 
 def _echo(settings: Settings, name: str) -> str:

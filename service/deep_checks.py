@@ -72,8 +72,8 @@ def _converted_aside(settings: Settings) -> Iterator[Path]:
 
 
 def _image_models(settings: Settings) -> str:
-    from pipeline.images.reading import load_image_reader
+    from pipeline.images.reader import load_image_reader
     from service.installation import SOFTWARE
 
-    reader = load_image_reader(settings.images.classifiers, SOFTWARE, settings.images.detector)
+    reader = load_image_reader(settings.images, settings.data, SOFTWARE)
     return f"{reader.detector.name} is ready"

@@ -14,7 +14,8 @@ from structlog.typing import FilteringBoundLogger
 
 from config.conditions import Condition
 from config.settings import Settings
-from pipeline.images.reading import ImageReader, read_study
+from pipeline.images.reader import ImageReader
+from pipeline.images.reading import read_study
 from pipeline.reports.labelling import Labeller, UnlabelledReport, label_reports
 from pipeline.reports.labelling import Report as LabelledText
 from pipeline.values import ReportLabels

@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from config.conditions import DISC_LEVELS
 from pipeline.images.errors import UnusableModel
-from pipeline.images.model_files import EMBEDDED_SETS
 from pipeline.values import Standing
 
 Floats = npt.NDArray[np.float64]
+
+LUMBAR_LEVELS = DISC_LEVELS[DISC_LEVELS.index("T12-L1") :]
+"""What a lumbar series can be relied on to show."""
 
 _ARRAYS = ("mean", "scale", "coefficients")
 
@@ -56,13 +58,21 @@ class ClassifierSet:
     classifiers: tuple[ImageClassifier, ...]
 
 
+def needs_whole_spine(levels: Sequence[str]) -> bool:
+    """Tell whether discs of these levels reach beyond what a lumbar series shows."""
+    return not set(levels) <= set(LUMBAR_LEVELS)
+
+
 def probability_of(log_odds: float) -> float:
     """Turn log odds into a probability, to the 4 decimals in which it is stored and compared."""
     return round(float(1 / (1 + np.exp(-np.clip(log_odds, -60, 60)))), 4)
 
 
 def save_classifiers(classifiers: ClassifierSet, folder: Path, card: dict[str, Any]) -> None:
-    """Write a set as arrays (NPZ, no pickle) and its card (JSON), which `card` adds data, command and figures to."""
+    """Write a set as arrays (NPZ, no pickle) and its card (JSON), which `card` adds data, command and figures to.
+
+    Both are written aside first; a stop between the two renamings leaves a set that is refused, never a wrong one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {
         f"{i}/{name}": np.asarray(getattr(item, name), np.float32)
@@ -70,7 +80,9 @@ def save_classifiers(classifiers: ClassifierSet, folder: Path, card: dict[str, A
         for name in _ARRAYS
     }
     path = folder / f"{classifiers.name}.npz"
-    np.savez(path, **arrays)
+    aside = path.with_name(f"{path.name}.part")
+    with aside.open("wb") as file:
+        np.savez(file, **arrays)
     entries = [
         {
             "condition": item.condition,
@@ -87,20 +99,22 @@ def save_classifiers(classifiers: ClassifierSet, folder: Path, card: dict[str, A
         "name": classifiers.name,
         "standing": classifiers.standing.value,
         "encoder": classifiers.encoder,
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256(aside.read_bytes()).hexdigest(),
         "classifiers": entries,
         **card,
     }
-    path.with_suffix(".json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    card_aside = path.with_name(f"{path.stem}.json.part")
+    card_aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    aside.replace(path)
+    card_aside.replace(path.with_suffix(".json"))
 
 
-def load_classifiers(name: str, encoder: str, folder: Path = EMBEDDED_SETS) -> tuple[ClassifierSet, str]:
+def load_classifiers(path: Path, encoder: str) -> tuple[ClassifierSet, str]:
     """Load a set and check it against its card.
 
     Args:
-        name: the set's name.
+        path: the set's arrays; its card lies beside them.
         encoder: name and digest of the encoder in use.
-        folder: where sets are kept.
 
     Returns:
         The set and the sha256 of its arrays.
@@ -108,7 +122,6 @@ def load_classifiers(name: str, encoder: str, folder: Path = EMBEDDED_SETS) -> t
     Raises:
         UnusableModel: the set is missing or damaged, or belongs to another encoder.
     """
-    path = folder / f"{name}.npz"
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipeline.images.detectors.protocol import LocatedDisc
 from pipeline.images.disc_volumes import cut_disc
-from pipeline.images.encoder import Encoder
+from pipeline.images.encoders.protocol import Encoder
 from pipeline.images.errors import DiscOutsideScan, DiscWithoutSignal
 from pipeline.images.volume import Volume
 

@@ -11,8 +11,8 @@ from pipeline.images.volume import Volume
 SLICES, ROWS, COLUMNS = 9, 112, 224
 WIDTHS_ACROSS = 2.0
 """The cut is this many times as wide as the disc, and half of that high."""
-CLIP = 4.0
-"""Intensities end here, where the vertebrae's median is 2."""
+CLIP = 8.0
+"""Intensities end here, at 4 times the vertebrae's median, which is 2."""
 
 _BODY_ROWS = (0.4, 0.65)  # where, in disc widths above and below a disc, its two vertebrae are sampled
 _BODY_COLUMNS = 0.25

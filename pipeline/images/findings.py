@@ -12,12 +12,16 @@ from pipeline.values import Disc, Finding, Provenance, Source, State
 
 @dataclass(frozen=True)
 class DiscEvidence:
-    """What findings rest on: discs from head to foot, encoded, and the same as they lie on the images."""
+    """What findings rest on: discs from head to foot, encoded, and the same as they lie on the images.
+
+    `scan` says which scan they are of where it is not the study's chosen one, as in " of the series T2 spine".
+    """
 
     encoded: tuple[EncodedDisc, ...]
     placed: tuple[Disc, ...]
     levels_known: bool
     levels_reason: str
+    scan: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,11 @@ def _judge_patient(classifier: ImageClassifier, evidence: DiscEvidence) -> _Judg
     features = [encoded.features for encoded in bag if encoded.features is not None]
     if not features:
         wanted = f"{classifier.levels[0]} to {classifier.levels[-1]}"
-        reason = f"no disc of {wanted} could be read" if evidence.encoded else "no discs were found"
+        reason = f"no disc of {wanted} could be read" if evidence.encoded else f"no discs{evidence.scan} were found"
         return _Judgement(State.UNCERTAIN, reason)
-    reason = f"read from {len(features)} discs"
+    reason = f"read from {len(features)} discs{evidence.scan}"
     if not evidence.levels_known:
-        reason = f"{evidence.levels_reason}, so all {len(features)} discs found were read"
+        reason = f"{evidence.levels_reason}, so all {len(features)} discs found{evidence.scan} were read"
     return _Judgement(classifier.log_odds(np.array(features, np.float64)), reason)
 
 

@@ -1,13 +1,17 @@
-"""The files of the embedded image models, read without loading a model."""
+"""The files of the image models, read without loading a model."""
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
+from config.image_settings import ImageSettings
 from pipeline.images.errors import UnusableModel
 
 EMBEDDED_SETS = Path(__file__).with_name("weights")
 EMBEDDED_WEIGHTS = EMBEDDED_SETS / "detector.safetensors"
+SITE_SETS = "classifiers"
+"""The folder, under the installation's own, of the sets that a site has trained."""
 
 
 def read_weights(weights: Path) -> tuple[bytes, str]:
@@ -20,19 +24,49 @@ def read_weights(weights: Path) -> tuple[bytes, str]:
         content = weights.read_bytes()
         card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UnusableModel(f"{weights}: weights or card cannot be read. Install the package again.") from error
+        raise UnusableModel(
+            f"{weights}: weights or card cannot be read. Install the package again, or train the set again."
+        ) from error
     digest = hashlib.sha256(content).hexdigest()
     if card.get("sha256") != digest:
-        raise UnusableModel(f"{weights} is not the file its card describes. Install the package again.")
+        raise UnusableModel(
+            f"{weights} is not the file its card describes. Install the package again, or train the set again."
+        )
     return content, digest
 
 
-def check_image_models(classifiers: str) -> None:
-    """Check the files of the detector, and of a set of classifiers unless that is "none".
+def classifier_file(classifiers: str, data: Path) -> Path:
+    """Give the arrays of the set that `images.classifiers` names, other than "none"; its card lies beside them.
+
+    Args:
+        classifiers: "demonstration", the name of a set under `data/classifiers`, or a folder that holds one set.
+        data: the folder of the installation.
+
+    Raises:
+        UnusableModel: a folder holds no set, or several.
+    """
+    if classifiers == "demonstration":
+        return EMBEDDED_SETS / "demonstration.npz"
+    if Path(classifiers).name == classifiers:
+        return data / SITE_SETS / f"{classifiers}.npz"
+    found = sorted(Path(classifiers).glob("*.npz"))
+    if len(found) != 1:
+        raise UnusableModel(
+            f"{classifiers} holds {len(found)} sets of classifiers, and one is wanted. Move the set to "
+            f"{data / SITE_SETS} and set `images.classifiers` to its name."
+        )
+    return found[0]
+
+
+def check_image_models(settings: ImageSettings, data: Path) -> None:
+    """Check that the files of detector, encoder and classifiers are there; the latter two only where they are set.
 
     Raises:
         UnusableModel: names the first file that is missing, or not what its card says.
     """
     read_weights(EMBEDDED_WEIGHTS)
-    if classifiers != "none":
-        read_weights(EMBEDDED_SETS / f"{classifiers}.npz")
+    if settings.classifiers == "none":
+        return
+    if settings.encoder is not None and not os.access(settings.encoder.weights, os.R_OK):
+        raise UnusableModel(f"{settings.encoder.weights} cannot be read. Set `images.encoder.weights` to another file.")
+    read_weights(classifier_file(settings.classifiers, data))

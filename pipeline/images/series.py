@@ -10,6 +10,8 @@ from pipeline.images.errors import NotAnImage
 from pipeline.images.headers import ImageHeader, read_header
 from pipeline.images.stacks import SplitSeries, Stack, describe_left_out, is_mixed, reach_of, split_series
 
+WHOLE_SPINE_MM = 400.0
+"""From C7 to S1 a spine takes this much of a picture's height at least; chosen, and not validated."""
 _SAME_BOTTOM_MM = 50.0  # stacks whose lower edges differ by less show the same station
 
 
@@ -52,6 +54,22 @@ def choose_series(images: Iterable[ImageHeader]) -> SeriesChoice:
     return SeriesChoice(chosen.stack, reason, tuple(judged))
 
 
+def choose_whole_spine(choice: SeriesChoice) -> Stack | None:
+    """Give the latest usable stack that shows a whole spine; None where no single stack of the study is high enough.
+
+    A spine that only several stations together show is not put together.
+
+    Source: Park et al. 2024, section 4: of several sequences the latest whole-spine one counts.
+    """
+    whole = [judge.stack for judge in choice.series if judge.usable and _height(judge.stack) >= WHOLE_SPINE_MM]
+
+    def rank(stack: Stack) -> tuple[bool, str, int, str]:
+        first = stack.images[0]
+        return not stack.weighting.fat_suppressed, first.acquired, len(stack.images), first.instance_uid
+
+    return max(whole, key=rank, default=None)
+
+
 def _why_none(judged: Sequence[JudgedSeries]) -> str:
     if not judged:
         return "no MR images"
@@ -82,6 +100,12 @@ def _judge(split: SplitSeries) -> JudgedSeries | None:
     else:
         reason = f"not T2: {stack.weighting.why}"
     return JudgedSeries(image.series_uid, image.description, stack, split, bool(whole), reason)
+
+
+def _height(stack: Stack) -> float:
+    """Distance between the lowest and the highest patient z of a stack's corners, mm."""
+    low, high = reach_of(stack)
+    return high - low
 
 
 def _best_stack(stacks: Sequence[Stack]) -> Stack:

@@ -23,7 +23,8 @@ from pipeline.calibration import (
 from pipeline.calibration_fitting import fit_calibration
 from pipeline.errors import TestedOnCalibration
 from pipeline.evaluation import Answers, Figures, measure_answers
-from pipeline.reports.labelled import Asked, LabelledReport
+from pipeline.reports.label_cells import Asked
+from pipeline.reports.labelled import LabelledReport
 from pipeline.reports.rule_reader import read_by_rules, rule_reader_knows
 from pipeline.splits import split_reports
 from pipeline.values import Standing

@@ -4,24 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from config.conditions import Condition, questions
 from pipeline.calibration import Example
 from pipeline.reports.errors import UnusableTable
+from pipeline.reports.label_cells import Asked, column_name, read_label_cells
 from pipeline.reports.labelling import Labeller, Report, UnlabelledReport, label_stream
 from pipeline.reports.rule_reader import read_by_rules, rule_reader_knows
 from pipeline.reports.tables import NO_REPORT, read_rows, report_of
 from pipeline.splits import SplitItem, report_digest
 from pipeline.values import ReportLabels
-
-Asked = tuple[str, str | None]
-"""A condition and a level, or a condition and None for the whole report."""
-
-_MEANT = {"1": True, "1.0": True, "true": True, "yes": True, "0": False, "0.0": False, "false": False, "no": False}
-_LEFT_OUT = {"", "null", "none", "nan", "na", "n/a"}
 
 
 @dataclass(frozen=True)
@@ -59,33 +53,32 @@ class LabelledTable:
 def read_labelled(path: Path, conditions: Sequence[Condition]) -> LabelledTable:
     """Read `id`, `text`, and a column per condition and per condition with level, such as `stenosis L4-L5`.
 
-    In JSON Lines and Parquet they may also stand in `labels` (by condition) and `levels` (by level, of the only
-    condition that is asked by level). 1, true and yes are present, 0, false and no absent; empty and null are left out.
+    How labels are written: `read_label_cells`.
 
     Raises:
         UnusableTable: the file cannot be read, or has no column of any condition.
     """
     reports: list[LabelledReport] = []
     unreadable: list[UnlabelledReport] = []
-    asked = {_column(condition.name, level): (condition.name, level) for condition, level in questions(conditions)}
-    columns: set[str] = set()
+    asked = [(condition.name, level) for condition, level in questions(conditions)]
+    has_labels = False
     for number, row in enumerate(read_rows(path, (pl.col("id", "text"), pl.exclude("id", "text"))), 1):
         report = report_of(row)
         if row is None or report is None:
             unreadable.append(UnlabelledReport(f"row {number}", NO_REPORT))
             continue
-        cells = {name: cell for name, cell in _cells(row, conditions) if name in asked}
-        columns |= cells.keys()
-        labels = {asked[name]: str(cell).strip().casefold() for name, cell in cells.items() if cell is not None}
-        if wrong := [name for name, label in labels.items() if label not in _MEANT and label not in _LEFT_OUT]:
-            reason = f"The row's label of {_column(*wrong[0])} is neither 1, 0 nor empty."
+        cells = read_label_cells(row, asked)
+        has_labels |= bool(cells.named)
+        if cells.wrong:
+            reason = f"The row's label of {cells.wrong[0]} is neither 1, 0 nor empty."
             unreadable.append(UnlabelledReport(f"row {number}", reason))
             continue
         patient = None if row.get("patient") in (None, "") else str(row["patient"])
-        known = {name: _MEANT[label] for name, label in labels.items() if label in _MEANT}
-        reports.append(LabelledReport(number, report, patient, known))
-    if reports and not columns:
-        raise UnusableTable(f"{path} has no labels. Name a column like a condition, such as `{next(iter(asked))}`.")
+        reports.append(LabelledReport(number, report, patient, cells.present))
+    if reports and not has_labels:
+        raise UnusableTable(
+            f"{path} has no labels. Name a column like a condition, such as `{column_name(*asked[0])}`."
+        )
     return LabelledTable(tuple(reports), tuple(unreadable))
 
 
@@ -125,23 +118,3 @@ def _examples(labelled: LabelledReport, labels: ReportLabels, conditions: Mappin
                 if rule_reader_knows(condition)
                 else None,
             )
-
-
-def _cells(row: Mapping[str, Any], conditions: Sequence[Condition]) -> Iterator[tuple[str, Any]]:
-    """Give the cells of a row by the name of their column, those of `labels` and `levels` as columns of their own."""
-    nested = row.get("labels")
-    yield from ((_plain(name), cell) for name, cell in row.items())
-    if isinstance(nested, Mapping):
-        yield from ((_plain(name), cell) for name, cell in nested.items())
-    levels = row.get("levels")
-    by_level = [condition.name for condition in conditions if condition.levels]
-    if isinstance(levels, Mapping) and len(by_level) == 1:
-        yield from ((_column(by_level[0], level), cell) for level, cell in levels.items())
-
-
-def _column(condition: str, level: str | None) -> str:
-    return _plain(condition if level is None else f"{condition} {level}")
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.split()).casefold()

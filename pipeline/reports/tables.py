@@ -46,8 +46,10 @@ def iter_reports(path: Path) -> Iterator[Report | UnlabelledReport]:
         yield report_of(row) or UnlabelledReport(f"row {number}", NO_REPORT)
 
 
-def read_rows(path: Path, columns: Sequence[pl.Expr]) -> Iterator[Row]:
-    """Read the rows of a file of reports, None for one that is broken; of JSON Lines always with all columns.
+def read_rows(path: Path, columns: Sequence[pl.Expr], needed: str = "`id` and `text`") -> Iterator[Row]:
+    """Read the rows of a file, None for one that is broken; of JSON Lines always with all columns.
+
+    `needed` names in words the columns without which `columns` cannot be read.
 
     Raises:
         UnusableTable: as `iter_reports`.
@@ -59,7 +61,7 @@ def read_rows(path: Path, columns: Sequence[pl.Expr]) -> Iterator[Row]:
     except OSError as error:
         raise UnusableTable(f"{path}: {error.strerror or 'cannot be read'}. Name a readable file.") from error
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise UnusableTable(f"{path} is no {path.suffix[1:]} file in UTF-8 with columns `id` and `text`.") from error
+        raise UnusableTable(f"{path} is no {path.suffix[1:]} file in UTF-8 with columns {needed}.") from error
 
 
 def report_of(row: Row) -> Report | None:

@@ -1,34 +1,29 @@
 """The demonstration classifiers: fitted on drawn studies read by the real detector and encoder."""
 
-import json
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from config.conditions import DISC_LEVELS
-from pipeline.images.classifiers import ClassifierSet, bag_of, save_classifiers
-from pipeline.images.detectors.protocol import Detector
-from pipeline.images.disc_features import encode_discs
-from pipeline.images.encoder import Encoder
+from config.conditions import load_conditions
+from pipeline.evaluation import Figures, measure_answers
+from pipeline.images.classifiers import ClassifierSet, save_classifiers
 from pipeline.images.errors import TrainingFailed, UnusableStack
-from pipeline.images.series import choose_series, read_headers
-from pipeline.images.volume import load_volume
-from pipeline.training.classifier_fitting import Examples, Question, fit_classifier, measure_classifier
-from pipeline.training.detector import HELD_OUT_SEEDS
-from pipeline.training.drawn_studies import drawn_study
-from pipeline.values import Standing
-
-LOW_LUMBAR = DISC_LEVELS[-3:]
-QUESTIONS = (
-    Question("stenosis", per_disc=True, levels=LOW_LUMBAR),
-    Question("spondylolisthesis", per_disc=False, levels=LOW_LUMBAR),
-    Question("cancer", per_disc=False, levels=DISC_LEVELS[DISC_LEVELS.index("C7-T1") :]),
+from pipeline.images.series import read_headers
+from pipeline.training.classifier_fitting import (
+    Examples,
+    Question,
+    answer_examples,
+    fit_classifier,
+    question_of,
 )
+from pipeline.training.detector import HELD_OUT_SEEDS
+from pipeline.training.drawn_studies import DrawnStudy, drawn_study
+from pipeline.training.encoded_scans import ScanReader, read_study_discs
+from pipeline.training.scan_discs import LabelledDiscs, examples_of, find_bags
+from pipeline.training.spine_anatomy import DRAWN_LEVELS
+from pipeline.values import Standing
 
 
 @dataclass(frozen=True)
@@ -47,27 +42,18 @@ class DemonstrationPlan:
         return range(self.first, middle), range(middle, last), range(last, last + self.held_out)
 
 
-@dataclass(frozen=True)
-class ReadStudy:
-    """A drawn study as the detector and encoder read it: features (discs, features), levels named, and the truth."""
-
-    features: npt.NDArray[np.float32]
-    levels: tuple[str | None, ...]
-    conditions: dict[str, tuple[str, ...]]
-
-
 def fit_demonstration(
-    parts: tuple[Detector, Encoder],
+    reader: ScanReader,
     plan: DemonstrationPlan,
     folders: tuple[Path, Path],
     progress: Callable[[int], None],
 ) -> dict[str, Any]:
-    """Fit and store the demonstration set.
+    """Fit and store the demonstration set, of every condition that can be drawn.
 
     Args:
-        parts: the detector and encoder that the set will work with.
+        reader: the detector and encoder that the set will work with.
         plan: the drawn studies.
-        folders: where the set goes, and where read studies are kept so that an interrupted run goes on.
+        folders: where the set goes, and where read scans are kept so that an interrupted run goes on.
         progress: called with the seed of each study read.
 
     Returns:
@@ -77,18 +63,19 @@ def fit_demonstration(
         TrainingFailed: the detector read too little for a condition to be fitted.
     """
     target, kept = folders
-    read = [[_read(parts, seed, kept, progress) for seed in seeds] for seeds in plan.seeds]
+    read = [[_read(reader, seed, kept, progress) for seed in seeds] for seeds in plan.seeds]
+    conditions = [condition for condition in load_conditions() if condition.name in DRAWN_LEVELS]
     classifiers, figures = [], {}
-    for question in QUESTIONS:
-        fitted, calibrated, held_out = (collect_examples(question, studies) for studies in read)
-        classifier = fit_classifier(question, fitted, calibrated)
+    for question in (question_of(condition, condition.levels) for condition in conditions):
+        fitted, calibrated, held_out = (_examples(question, studies) for studies in read)
+        classifier = fit_classifier(question, fitted, calibrated).classifier
         classifiers.append(classifier)
-        figures[question.condition] = measure_classifier(classifier, held_out)
-    stored = ClassifierSet("demonstration", Standing.DEMONSTRATION, parts[1].name, tuple(classifiers))
+        figures[question.condition] = _card_figures(measure_answers(answer_examples(classifier, held_out), draws=0))
+    stored = ClassifierSet("demonstration", Standing.DEMONSTRATION, reader.encoder.name, tuple(classifiers))
     first, last = plan.seeds[0], plan.seeds[2]
     card = {
         "licence": "Apache-2.0",
-        "detector": parts[0].name,
+        "detector": reader.detector.name,
         "data": f"drawn studies only, seeds {first[0]} to {last[-1]}; it knows nothing of patients",
         "command": "spinelabel train images --demonstration",
         "studies": {"fitted": plan.fitted, "calibrated": plan.calibrated, "held out": plan.held_out},
@@ -98,65 +85,48 @@ def fit_demonstration(
     return figures
 
 
-def _read(parts: tuple[Detector, Encoder], seed: int, kept: Path, progress: Callable[[int], None]) -> ReadStudy:
-    """Read one drawn study, or take what an earlier run read."""
-    path = kept / f"{seed}.npz"
-    if not path.exists():
-        study = read_drawn(parts, seed)
-        kept.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(".part")
-        with aside.open("wb") as file:
-            levels = np.array([level or "" for level in study.levels], dtype=str)
-            np.savez(file, features=study.features, levels=levels, conditions=json.dumps(study.conditions))
-        aside.replace(path)
-    progress(seed)
-    with np.load(path, allow_pickle=False) as stored:
-        conditions = {name: tuple(levels) for name, levels in json.loads(str(stored["conditions"])).items()}
-        return ReadStudy(stored["features"], tuple(str(level) or None for level in stored["levels"]), conditions)
+def _card_figures(figures: Figures) -> dict[str, Any]:
+    return {
+        "n": figures.n,
+        "positives": figures.positives,
+        "auroc": round(figures.auroc or 0.0, 3),
+        "balanced_accuracy": round(figures.balanced_accuracy or 0.0, 3),
+    }
 
 
-def read_drawn(parts: tuple[Detector, Encoder], seed: int) -> ReadStudy:
+def _read(reader: ScanReader, seed: int, kept: Path, progress: Callable[[int], None]) -> LabelledDiscs:
     """Draw a study, write it as files, and read it by the way that received studies take.
 
     Raises:
         UnusableStack: the drawn study is not chosen, which is a fault of the drawing.
     """
-    detector, encoder = parts
     study = drawn_study(seed)
     with tempfile.TemporaryDirectory() as folder:
-        for number, ds in enumerate(study.datasets):
-            ds.save_as(Path(folder) / f"{number:03}.dcm", enforce_file_format=True)
-        choice = choose_series(read_headers(sorted(Path(folder).iterdir()))[0])
-        if choice.stack is None:
-            raise UnusableStack(f"drawn study {seed}: {choice.reason}")
-        volume = load_volume(choice.stack)
-    encoded = [
-        item for item in encode_discs(encoder, volume, detector.detect(volume).discs) if item.features is not None
-    ]
-    features = np.array([item.features for item in encoded], np.float32)
-    return ReadStudy(features, tuple(item.disc.level for item in encoded), dict(study.conditions))
+        write_study(study, Path(folder))
+        images, _ = read_headers(sorted(Path(folder).iterdir()))
+        discs = read_study_discs(reader, images, kept)
+    if isinstance(discs, str):
+        raise UnusableStack(f"drawn study {seed}: {discs}")
+    progress(seed)
+    return LabelledDiscs(str(seed), discs, drawn_labels(study))
 
 
-def collect_examples(question: Question, studies: Iterable[ReadStudy]) -> Examples:
-    """Gather a question's bags (for one that judges discs, bags of one) with the truth of each.
+def write_study(study: DrawnStudy, folder: Path) -> None:
+    """Write a drawn study's images into a folder that is there."""
+    for number, ds in enumerate(study.datasets):
+        ds.save_as(folder / f"{number:03}.dcm", enforce_file_format=True)
 
-    Studies whose levels the detector left unknown are passed over, as they could not be labelled by level.
 
-    Raises:
-        TrainingFailed: there are not both present and absent examples.
-    """
-    bags, present = [], []
-    for study in studies:
-        if not study.levels or study.levels[0] is None:
-            continue
-        found = bag_of(study.levels, question.levels, known=True)
-        truth = study.conditions[question.condition]
-        if question.per_disc:
-            bags += [study.features[i] for i in found]
-            present += [study.levels[i] in truth for i in found]
-        elif found:
-            bags.append(study.features[found].mean(axis=0))
-            present.append(bool(truth))
-    if len(set(present)) < 2:
+def drawn_labels(study: DrawnStudy) -> dict[tuple[str, str | None], bool]:
+    """Give all that is true of a drawn study, as labels of its patient and of each disc in the picture."""
+    whole: dict[tuple[str, str | None], bool] = {(name, None): bool(at) for name, at in study.conditions.items()}
+    return whole | {
+        (name, disc.level): disc.level in at for name, at in study.conditions.items() for disc in study.discs
+    }
+
+
+def _examples(question: Question, studies: list[LabelledDiscs]) -> Examples:
+    examples = examples_of(find_bags(question, studies).bags)
+    if len(set(examples.present.tolist())) < 2:
         raise TrainingFailed(f"{question.condition}: the studies read are all present or all absent; read more of them")
-    return Examples(np.array(bags, np.float64), np.array(present, bool))
+    return examples

@@ -1,15 +1,20 @@
-"""Errors of training on a site's own reports.
+"""Errors of training on a site's own reports and images.
 
 ReportError
 ├── TooFewSummaries
 ├── NothingFits
 ├── OtherTraining
 └── UnusableFolder
+
+ImageError
+├── NoSuchStudy
+└── NothingFitted
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.errors import ReportError
+from pipeline.errors import ImageError, ReportError
 
 
 class TooFewSummaries(ReportError):
@@ -44,3 +49,14 @@ class OtherTraining(ReportError):
 
 class UnusableFolder(ReportError):
     """A folder holds no texts of reports that can be read; the message names it and what to do."""
+
+
+class NoSuchStudy(ImageError):
+    """A table names a study whose images are not there."""
+
+
+class NothingFitted(ImageError):
+    """No condition of a table has examples enough for a classifier, so that no set is written."""
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        super().__init__(f"No classifier was fitted, and nothing was replaced. {' '.join(reasons)}")

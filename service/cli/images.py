@@ -29,13 +29,15 @@ def discs(
     Example: spinelabel discs FOLDER --picture discs.png
     """
     from pipeline.images.disc_values import discs_json
-    from pipeline.images.reading import load_image_reader, read_study
+    from pipeline.images.reader import load_image_reader
+    from pipeline.images.reading import read_study
     from service.installation import SOFTWARE
 
     if picture is not None and picture.suffix.lower() not in {".png", ".pdf", ".dcm"}:
         raise typer.BadParameter(f"{picture.name} ends in none of .png, .pdf and .dcm")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    reader = load_image_reader("none", SOFTWARE, load_settings(config).images.detector)
+    settings = load_settings(config)
+    reader = load_image_reader(settings.images.model_copy(update={"classifiers": "none"}), settings.data, SOFTWARE)
     reading = read_study(reader, files, ())
     found = discs_json(reading)
     if picture is not None and reading.discs:

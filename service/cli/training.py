@@ -87,32 +87,6 @@ def answers(
 
 
 @train.command()
-def images(
-    out: Out,
-    demonstration: Annotated[
-        bool, typer.Option("--demonstration", help="Fit the demonstration set, on drawn studies.")
-    ] = False,
-) -> None:
-    """Fit image classifiers; so far only the demonstration set, as the embedded detector and encoder read it.
-
-    Example: spinelabel train images --demonstration --out weights
-    """
-    if not demonstration:
-        raise typer.BadParameter("only --demonstration is there so far; a site's own labels come later")
-    from pipeline.images.detectors.embedded import load_detector
-    from pipeline.images.encoder import load_encoder
-    from pipeline.training.demonstration import DemonstrationPlan, fit_demonstration
-
-    plan = DemonstrationPlan()
-    with Progress(console=console) as shown:
-        task = shown.add_task("Reading drawn studies", total=sum(len(seeds) for seeds in plan.seeds))
-        figures = fit_demonstration(
-            (load_detector(), load_encoder()), plan, (out, out / UNFINISHED), lambda _seed: shown.advance(task)
-        )
-    console.print_json(data=figures)
-
-
-@train.command()
 def summaries(
     source: Annotated[
         str,

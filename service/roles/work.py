@@ -8,7 +8,7 @@ from structlog.typing import FilteringBoundLogger
 
 from config.conditions import load_conditions
 from config.settings import Settings
-from pipeline.images.reading import load_image_reader
+from pipeline.images.reader import load_image_reader
 from pipeline.reports.site_labeller import load_site_labeller
 from service.documents import DocumentWriter
 from service.guard import forgive_stop
@@ -43,7 +43,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         store=store,
         settings=settings,
         labels=batch_labels(engine, labeller, conditions),
-        images=load_image_reader(settings.images.classifiers, SOFTWARE, settings.images.detector),
+        images=load_image_reader(settings.images, settings.data, SOFTWARE),
         conditions=tuple(condition.name for condition in conditions),
         documents=DocumentWriter(engine, store, settings, installation),
         log=log,

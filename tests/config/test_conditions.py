@@ -14,6 +14,8 @@ def test_the_five_conditions_of_the_paper_come_with_the_product() -> None:
     assert list(conditions) == ["cancer", "stenosis", "spondylolisthesis", "cauda equina compression", "herniation"]
     assert conditions["stenosis"].levels == ("L3-L4", "L4-L5", "L5-S1")
     assert conditions["cancer"].leave_out == ("history",)
+    assert len(conditions["cancer"].bag_levels) == 18
+    assert conditions["spondylolisthesis"].bag_levels == ("L3-L4", "L4-L5", "L5-S1")
     assert conditions["cauda equina compression"].asked_as == "cauda equina"
 
 
@@ -32,6 +34,7 @@ def test_a_new_condition_is_a_name_and_a_definition(tmp_path: Path) -> None:
         pytest.param("- {name: a}", "definition", id="no definition"),
         pytest.param("- {name: a, definition: no stop}", "full stop", id="a definition without a full stop"),
         pytest.param("- {name: a, definition: A., levels: [L7-L8]}", "L7-L8", id="a level that no spine has"),
+        pytest.param("- {name: a, definition: A., bag: [L5-S1, L3-L4]}", "nearer to the head", id="a bag upside down"),
         pytest.param("- {name: a, definition: A., lvels: []}", "lvels", id="an unknown key"),
         pytest.param("- {name: a, definition: A.}\n- {name: a, definition: A.}", "twice", id="a name twice"),
         pytest.param(

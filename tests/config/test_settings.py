@@ -50,6 +50,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
             "peers: [{name: a, ae_title: A}]\ndestinations: [{peer: a}, {peer: a}]", "stands there twice", id="twice"
         ),
         pytest.param("dicom: {host: 192.0.2.1}", "dicom.calling", id="a receiver that is open to all"),
+        pytest.param("images: {encoder: embeded}", "`embedded`, or a section", id="an encoder that does not exist"),
+        pytest.param(
+            "images: {encoder: {kind: torchvision, name: resnet18, weigths: w.pth}}",
+            "images.encoder.weigths is no known key; the nearest is `weights`",
+            id="in the section of an encoder",
+        ),
         pytest.param("web: {host: 192.0.2.1}", "loopback", id="a page without accounts that is open to all"),
         pytest.param(
             "reports: {server: {url: 'http://me:secret@host/v1', model: m}}",
@@ -114,3 +120,15 @@ def test_a_detector_that_cannot_be_used_is_refused_with_what_it_needs(
 
 def test_every_kind_of_detector_but_ours_has_its_licence_on_record() -> None:
     assert {"embedded", *DETECTOR_PACKAGES} == set(get_args(DetectorKind))
+
+
+def test_the_embedded_encoder_can_be_asked_for_by_name(tmp_path: Path) -> None:
+    assert load_settings(site(tmp_path, "images: {encoder: embedded}")) == Settings()
+
+
+def test_an_encoder_can_be_set_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPINELABEL__images__encoder", '{"kind": "torchvision", "name": "resnet18", "weights": "w.pth"}')
+    chosen = load_settings().images.encoder
+    monkeypatch.setenv("SPINELABEL__images__encoder", "embedded")
+
+    assert (chosen.name if chosen else None, load_settings().images.encoder) == ("resnet18", None)

@@ -18,11 +18,10 @@ from safetensors.numpy import save
 from sqlalchemy import Engine, text
 
 from config.conditions import load_conditions
+from config.image_settings import DetectorSettings, ImageSettings
 from config.settings import (
     Destination,
-    DetectorSettings,
     ExportSettings,
-    ImageSettings,
     Peer,
     ReportSettings,
     ServerSettings,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from config.detector_kinds import DETECTOR_PACKAGES, DetectorPackage
-from config.settings import DetectorSettings
+from config.image_settings import DetectorSettings
 from pipeline.images.detectors.answers import read_discs
 from pipeline.images.detectors.exchange import About
 from pipeline.images.detectors.program import Program, ask_about, asked

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pipeline.images.reading import ImageReader, load_image_reader, read_study
+from config.image_settings import ImageSettings
+from pipeline.images.reader import ImageReader, load_image_reader
+from pipeline.images.reading import read_study
 from pipeline.training.drawn_spines import SLICE_SPACING, draw_volume
 from pipeline.training.other_pictures import paint_other
 from pipeline.training.spine_contrast import draw_contrast, render
@@ -20,7 +22,7 @@ LOW_LUMBAR = ["L2-L3", "L3-L4", "L4-L5", "L5-S1"]
 
 @pytest.fixture(scope="module")
 def reader() -> ImageReader:
-    return load_image_reader("none", "spinelabel test")
+    return load_image_reader(ImageSettings(), Path(), "spinelabel test")
 
 
 @pytest.fixture(scope="module")

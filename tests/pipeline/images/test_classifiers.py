@@ -11,12 +11,14 @@ from hypothesis import strategies as st
 
 from pipeline.images.classifiers import ClassifierSet, load_classifiers, probability_of, save_classifiers
 from pipeline.images.errors import UnusableModel
+from pipeline.images.model_files import classifier_file
 from tests.pipeline.images.invented import CLASSIFIERS, ENCODER
+from tests.pipeline.traps import Trap
 
 
 def test_a_stored_set_scores_as_before(tmp_path: Path) -> None:
     save_classifiers(CLASSIFIERS, tmp_path, {"data": "invented"})
-    loaded, _ = load_classifiers("invented", ENCODER, tmp_path)
+    loaded, _ = load_classifiers(tmp_path / "invented.npz", ENCODER)
     features = np.random.default_rng(0).normal(size=(3, 4))
 
     assert [item.condition for item in loaded.classifiers] == [item.condition for item in CLASSIFIERS.classifiers]
@@ -44,24 +46,14 @@ def test_a_set_that_is_not_as_its_card_says_is_refused(spoil, tmp_path: Path) ->
     spoil(tmp_path)
 
     with pytest.raises(UnusableModel, match="train it again"):
-        load_classifiers("invented", ENCODER, tmp_path)
+        load_classifiers(tmp_path / "invented.npz", ENCODER)
 
 
 def test_a_set_of_another_encoder_is_refused(tmp_path: Path) -> None:
     save_classifiers(replace(CLASSIFIERS, encoder="ResNet18@sha256:1"), tmp_path, {})
 
     with pytest.raises(UnusableModel, match="belongs to the encoder ResNet18"):
-        load_classifiers("invented", ENCODER, tmp_path)
-
-
-class Trap:
-    """An object whose unpickling makes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, tuple[str, str]]:
-        return open, (str(self.path), "w")
+        load_classifiers(tmp_path / "invented.npz", ENCODER)
 
 
 def test_a_set_of_pickled_arrays_is_never_loaded(tmp_path: Path) -> None:
@@ -76,7 +68,7 @@ def test_a_set_of_pickled_arrays_is_never_loaded(tmp_path: Path) -> None:
     path.with_suffix(".json").write_text(json.dumps(card))
 
     with pytest.raises(UnusableModel):
-        load_classifiers("invented", ENCODER, tmp_path)
+        load_classifiers(tmp_path / "invented.npz", ENCODER)
 
     assert not (tmp_path / "sprung").exists()
 
@@ -87,3 +79,18 @@ def test_a_probability_has_four_decimals_and_stays_in_range(log_odds: float) -> 
 
     assert 0 <= probability <= 1
     assert round(probability, 4) == probability
+
+
+def test_a_set_is_found_by_its_name_or_its_folder(tmp_path: Path) -> None:
+    own = tmp_path / "classifiers"
+    save_classifiers(CLASSIFIERS, own, {})
+
+    assert classifier_file("invented", tmp_path) == classifier_file(str(own), Path()) == own / "invented.npz"
+
+
+def test_a_folder_of_several_sets_is_refused(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        save_classifiers(replace(CLASSIFIERS, name=name), tmp_path, {})
+
+    with pytest.raises(UnusableModel, match="holds 2 sets"):
+        classifier_file(str(tmp_path), tmp_path)

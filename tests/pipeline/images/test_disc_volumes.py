@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -60,8 +62,16 @@ def test_the_cut_is_twice_the_disc_and_scaled_to_the_vertebrae() -> None:
 
     assert cut.shape == (9, 112, 224)
     assert cut[4, 0, 112] == pytest.approx(2.0)
-    assert cut.max() == CLIP
+    assert cut.max() == pytest.approx(2 * DISC / MARROW)
     assert (bright(cut)[:, 1].max() - bright(cut)[:, 1].min()) == pytest.approx(COLUMNS / 2, abs=4)
+
+
+def test_what_is_brighter_than_four_times_the_vertebrae_ends_there() -> None:
+    volume = body()
+
+    cut = cut_disc(replace(volume, voxels=np.where(volume.voxels == DISC, 4.1 * MARROW, volume.voxels)), disc())
+
+    assert cut.max() == CLIP
 
 
 def test_slices_beyond_the_volume_are_zero() -> None:

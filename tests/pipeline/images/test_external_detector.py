@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from config.detector_kinds import DETECTOR_PACKAGES, DetectorKind
-from config.settings import DetectorSettings
+from config.image_settings import DetectorSettings
 from pipeline.images.detectors.exchange import volume_affine
 from pipeline.images.detectors.external import ExternalDetector, check_external_detector, load_external_detector
 from pipeline.images.detectors.protocol import DetectedDiscs

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +47,14 @@ def test_unknown_levels_leave_each_level_uncertain_without_a_number_and_read_the
     assert {f.probability for f in found.values() if f.level} == {None}
     assert all("sacrum is not in view" in f.reason for f in found.values())
     assert found["woodworm", None].answer is True
+
+
+def test_a_patient_read_from_another_scan_says_from_which() -> None:
+    wide = replace(evidence({"L4-L5": 3.0}), scan=" of the series T2 SPINE")
+
+    result = classify_discs(CLASSIFIERS, wide, ALL, PROVENANCE)
+
+    assert result[-1].reason == "read from 1 discs of the series T2 SPINE"
 
 
 def test_a_level_outside_the_series_is_not_imaged() -> None:

