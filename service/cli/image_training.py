@@ -78,10 +78,9 @@ def images(
         )
     if as_json:
         typer.echo(json.dumps(values))
-        return
-    _print_outcome(values)
-    used = name if out.resolve() == (settings.data / "classifiers").resolve() else out.resolve()
-    console.print(f"To use the set: `images.classifiers: {used}` in the settings file.", markup=False, soft_wrap=True)
+    else:
+        under_data = out.resolve() == (settings.data / "classifiers").resolve()
+        _print_outcome(values, name if under_data else str(out.resolve()))
 
 
 def _fit_demonstration(out: Path) -> None:
@@ -107,7 +106,7 @@ def _progress() -> Progress:
     return Progress(*columns, console=Console(stderr=True))
 
 
-def _print_outcome(values: dict[str, Any]) -> None:
+def _print_outcome(values: dict[str, Any], used: str) -> None:
     console.print(_table(values))
     parts = values["patients"]
     console.print(
@@ -123,6 +122,7 @@ def _print_outcome(values: dict[str, Any]) -> None:
     if columns := values["unknown_columns"]:
         names = ", ".join(columns)
         console.print(f"Columns that ask no question of the conditions file: {names}.", markup=False, soft_wrap=True)
+    console.print(f"To use the set: `images.classifiers: {used}` in the settings file.", markup=False, soft_wrap=True)
 
 
 def _table(values: dict[str, Any]) -> Table:

@@ -1,8 +1,10 @@
-"""Which reports are calibrated on and which are tested on."""
+"""Which reports are calibrated on and which are tested on, and which patients' images."""
+
+from collections import Counter
 
 import pytest
 
-from pipeline.splits import SplitItem, report_digest, split_reports
+from pipeline.splits import SplitItem, part_of_patient, report_digest, split_reports
 
 ITEMS = [
     SplitItem(report_digest(f"report {n}"), f"p{n // 2}", frozenset({"slip"} if n % 10 < 2 else set()))
@@ -69,3 +71,24 @@ def test_a_report_is_known_by_its_words(other: str, same: bool) -> None:
 
 def test_a_share_is_that_of_the_calibration_side() -> None:
     assert len(split_reports(ITEMS, share=0.25).calibration) == 50
+
+
+def test_three_of_five_patients_are_fitted_on_and_one_each_calibrated_and_tested_on() -> None:
+    parts = Counter(part_of_patient(f"somebody {number}") for number in range(5000))
+
+    assert {part: round(count / 5000, 1) for part, count in parts.items()} == {
+        "fitted": 0.6,
+        "calibrated": 0.2,
+        "tested": 0.2,
+    }
+
+
+def test_a_patient_s_part_is_the_same_for_ever() -> None:
+    assert [part_of_patient(f"P{number}") for number in range(6)] == [
+        "fitted",
+        "tested",
+        "calibrated",
+        "calibrated",
+        "tested",
+        "fitted",
+    ]

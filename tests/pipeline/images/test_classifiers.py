@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config.settings import EncoderSettings, ImageSettings
 from pipeline.images.classifiers import ClassifierSet, load_classifiers, probability_of, save_classifiers
 from pipeline.images.errors import UnusableModel
-from pipeline.images.model_files import classifier_file
+from pipeline.images.model_files import check_image_models, classifier_file
 from tests.pipeline.images.invented import CLASSIFIERS, ENCODER
 from tests.pipeline.traps import Trap
 
@@ -94,3 +95,28 @@ def test_a_folder_of_several_sets_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UnusableModel, match="holds 2 sets"):
         classifier_file(str(tmp_path), tmp_path)
+
+
+def test_a_check_without_loading_finds_a_set_that_is_there(tmp_path: Path) -> None:
+    save_classifiers(CLASSIFIERS, tmp_path / "classifiers", {})
+
+    check_image_models(ImageSettings(classifiers="invented"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "missing"),
+    [
+        pytest.param(ImageSettings(classifiers="invented"), "invented.npz", id="a set"),
+        pytest.param(
+            ImageSettings(
+                encoder=EncoderSettings(kind="torchvision", name="resnet18", weights=Path("/nowhere/resnet18.pth")),
+                classifiers="demonstration",
+            ),
+            "images.encoder.weights",
+            id="weights of an encoder",
+        ),
+    ],
+)
+def test_a_check_without_loading_names_what_is_missing(settings: ImageSettings, missing: str, tmp_path: Path) -> None:
+    with pytest.raises(UnusableModel, match=missing):
+        check_image_models(settings, tmp_path)
