@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.images.detectors.axis import drop_above_axis
 from pipeline.images.detectors.chain import chain_discs
 from pipeline.images.detectors.levels import name_chain
 from pipeline.images.detectors.network import GRID_MM, HALF_WIDTH_SCALE, HEATS, REGIONS, SHAPES
@@ -83,6 +84,70 @@ def test_levels_are_counted_up_from_the_sacrum() -> None:
 
     assert named.known
     assert named.levels == ("T12-L1", "L1-L2", "L2-L3", "L3-L4", "L4-L5", "L5-S1")
+
+
+def with_cord(end: float) -> np.ndarray:
+    """Maps of a sacrum in view, with a cord that ends at a row in mm and a canal that goes on."""
+    layers = maps(S1=(225.0, 100.0))
+    regions = len(HEATS) + len(SHAPES)
+    column = 120 // 2
+    layers[0, regions + REGIONS.index("cord"), : int(end / GRID_MM), column] = 1
+    layers[0, regions + REGIONS.index("canal"), :, column] = 1
+    return layers
+
+
+DOUBTS = [
+    pytest.param(
+        [*lumbar()[:-2], candidate(170.0, lowest=0.6), candidate(205.0, lowest=0.9)],
+        maps(S1=(225.0, 100.0)),
+        "two discs look like the one on the sacrum",
+        id="two lowest discs",
+    ),
+    pytest.param(
+        lumbar(),
+        np.repeat(maps(S1=(225.0, 100.0), transition=(225.0, 100.0)), 2, axis=0),
+        "looks transitional",
+        id="a transitional body",
+    ),
+    pytest.param(
+        [*lumbar()[:2], candidate(100.0, heat=0.0), *lumbar()[3:]],
+        maps(S1=(225.0, 100.0)),
+        "a disc is not seen between the discs 5 and 4 from below",
+        id="an inferred disc",
+    ),
+    pytest.param(
+        lumbar()[:2] + lumbar()[3:],
+        np.maximum(maps(S1=(225.0, 100.0), vertebra=(84.0, 100.0)), maps(vertebra=(116.0, 100.0))),
+        "more than one vertebra is seen between the discs 4 and 3 from below",
+        id="two vertebrae between two discs",
+    ),
+    pytest.param(
+        lumbar()[:2] + lumbar()[3:],
+        maps(S1=(225.0, 100.0)),
+        "the distance is too long between the discs 4 and 3 from below",
+        id="a long step",
+    ),
+    pytest.param(lumbar(), with_cord(160.0), "the cord would end near L4-L5", id="a cord that ends too low"),
+    pytest.param(lumbar(), with_cord(60.0), "", id="a cord that ends at L1"),
+]
+
+
+@pytest.mark.parametrize(("chain", "layers", "reason"), DOUBTS)
+def test_names_are_withheld_where_the_count_is_in_doubt(
+    chain: list[Candidate], layers: np.ndarray, reason: str
+) -> None:
+    named = name_chain(chain, layers)
+
+    assert named.known == (not reason)
+    assert named.doubtful == bool(reason)
+    assert reason in named.reason
+
+
+def test_what_was_taken_for_a_disc_above_c2_is_left_out() -> None:
+    discs = lumbar()
+
+    assert drop_above_axis(discs, maps(C2=(50.0, 100.0))) == tuple(discs[1:])
+    assert drop_above_axis(discs, maps()) == tuple(discs)
 
 
 def test_a_disc_below_the_sacrums_first_body_has_no_place_among_the_discs() -> None:
