@@ -77,11 +77,14 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
 
 
 def _highest(heat: Signal) -> list[tuple[int, int]]:
-    """Give the cells that are the highest around; of equal ones within the radius the first."""
+    """Give the cells that are the highest around; of equal ones within the radius the first.
+
+    One in the first or last row is none: the heat rises on beyond the picture, where the disc's middle lies.
+    """
     highest = ndimage.maximum_filter(heat, size=2 * _PEAK_RADIUS + 1)
     cells: list[tuple[int, int]] = []
     for row, column in np.argwhere((heat == highest) & (heat > _PEAK)).tolist():
-        if all(max(abs(row - r), abs(column - c)) > _PEAK_RADIUS for r, c in cells):
+        if 0 < row < len(heat) - 1 and all(max(abs(row - r), abs(column - c)) > _PEAK_RADIUS for r, c in cells):
             cells.append((row, column))
     return cells
 

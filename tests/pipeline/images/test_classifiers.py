@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import EncoderSettings, ImageSettings
+from config.image_settings import EncoderSettings, ImageSettings
 from pipeline.images.classifiers import ClassifierSet, load_classifiers, probability_of, save_classifiers
 from pipeline.images.errors import UnusableModel
 from pipeline.images.model_files import check_image_models, classifier_file

