@@ -151,7 +151,7 @@ class Hospital:
 
     _reads = 0
 
-    def _read(self, _reader: object, files: Sequence[Path], _conditions: object) -> StudyReading:
+    def _read(self, _reader: object, files: Sequence[Path], _conditions: object, _numbering: object) -> StudyReading:
         """Read as many images as there are: the finding's probability tells how many."""
         self._reads += 1
         first = dcmread(files[0], stop_before_pixels=True)
