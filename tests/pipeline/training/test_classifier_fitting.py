@@ -43,7 +43,7 @@ def test_a_feature_that_never_varies_changes_nothing() -> None:
         answer_examples(fit_classifier(PER_DISC, each[0], each[1]).classifier, each[2]) for each in (parts, wider)
     )
 
-    assert other.log_odds == pytest.approx(one.log_odds, rel=1e-3)
+    assert other.log_odds == pytest.approx(one.log_odds, rel=1e-2, abs=1e-2)
 
 
 @settings(deadline=None, max_examples=15)
