@@ -7,7 +7,8 @@ import numpy as np
 
 from pipeline.images.classifiers import ClassifierSet, ImageClassifier, bag_of, probability_of
 from pipeline.images.disc_features import EncodedDisc
-from pipeline.values import Disc, Finding, Provenance, Source, State
+from pipeline.images.judgements import Judgement, Question, image_finding
+from pipeline.values import Disc, Finding, Provenance, State
 
 
 @dataclass(frozen=True)
@@ -22,15 +23,6 @@ class DiscEvidence:
     levels_known: bool
     levels_reason: str
     scan: str = ""
-
-
-@dataclass(frozen=True)
-class _Judgement:
-    """Log odds, or the state of an abstention; `reason` limits or explains it; `disc` is where a level was read."""
-
-    judged: float | State
-    reason: str
-    disc: Disc | None = None
 
 
 def classify_discs(
@@ -48,7 +40,7 @@ def abstain_from_all(
     classifiers: ClassifierSet, conditions: Collection[str], reason: str, provenance: Provenance
 ) -> tuple[Finding, ...]:
     """Give the findings of a study without a usable series: not imaged, with the reason."""
-    judgement = _Judgement(State.NOT_IMAGED, reason)
+    judgement = Judgement(State.NOT_IMAGED, reason)
     return tuple(
         _finding(classifiers, question, judgement, provenance) for question in _questions(classifiers, conditions)
     )
@@ -61,19 +53,19 @@ def _questions(classifiers: ClassifierSet, conditions: Collection[str]) -> Itera
                 yield classifier, level
 
 
-def _judge_level(classifier: ImageClassifier, level: str, evidence: DiscEvidence) -> _Judgement:
+def _judge_level(classifier: ImageClassifier, level: str, evidence: DiscEvidence) -> Judgement:
     if not evidence.levels_known:
-        return _Judgement(State.UNCERTAIN, evidence.levels_reason)
+        return Judgement(State.UNCERTAIN, evidence.levels_reason)
     for encoded, placed in zip(evidence.encoded, evidence.placed, strict=True):
         if encoded.disc.level == level:
             if encoded.features is None:
-                return _Judgement(State.UNCERTAIN, encoded.fault, placed)
+                return Judgement(State.UNCERTAIN, encoded.fault, placed)
             log_odds = classifier.log_odds(encoded.features[None].astype(np.float64))
-            return _Judgement(log_odds, "", placed)
-    return _Judgement(State.NOT_IMAGED, f"{level} is not in the chosen series")
+            return Judgement(log_odds, "", placed)
+    return Judgement(State.NOT_IMAGED, f"{level} is not in the chosen series")
 
 
-def _judge_patient(classifier: ImageClassifier, evidence: DiscEvidence) -> _Judgement:
+def _judge_patient(classifier: ImageClassifier, evidence: DiscEvidence) -> Judgement:
     """Judge the mean of a bag; where levels are unknown, of all discs, which is said."""
     levels = [encoded.disc.level for encoded in evidence.encoded]
     bag = [evidence.encoded[i] for i in bag_of(levels, classifier.levels, known=evidence.levels_known)]
@@ -81,37 +73,20 @@ def _judge_patient(classifier: ImageClassifier, evidence: DiscEvidence) -> _Judg
     if not features:
         wanted = f"{classifier.levels[0]} to {classifier.levels[-1]}"
         reason = f"no disc of {wanted} could be read" if evidence.encoded else f"no discs{evidence.scan} were found"
-        return _Judgement(State.UNCERTAIN, reason)
+        return Judgement(State.UNCERTAIN, reason)
     reason = f"read from {len(features)} discs{evidence.scan}"
     if not evidence.levels_known:
         reason = f"{evidence.levels_reason}, so all {len(features)} discs found{evidence.scan} were read"
-    return _Judgement(classifier.log_odds(np.array(features, np.float64)), reason)
+    return Judgement(classifier.log_odds(np.array(features, np.float64)), reason)
 
 
 def _finding(
     classifiers: ClassifierSet,
     question: tuple[ImageClassifier, str | None],
-    judgement: _Judgement,
+    judgement: Judgement,
     provenance: Provenance,
 ) -> Finding:
     classifier, level = question
-    log_odds = None if isinstance(judgement.judged, State) else judgement.judged
-    probability = None if log_odds is None else probability_of(log_odds)
-    answer = None if probability is None else probability >= classifier.threshold
-    state = judgement.judged if isinstance(judgement.judged, State) else State.PRESENT if answer else State.ABSENT
-    return Finding(
-        condition=classifier.condition,
-        level=level,
-        source=Source.IMAGE,
-        state=state,
-        answer=answer,
-        probability=probability,
-        log_odds=log_odds,
-        logits=None,
-        threshold=None if answer is None else classifier.threshold,
-        standing=classifiers.standing,
-        reason=judgement.reason,
-        evidence=None,
-        disc=judgement.disc,
-        provenance=provenance,
-    )
+    asked = Question(classifier.condition, level, classifier.threshold, classifiers.standing)
+    probability = None if judgement.log_odds is None else probability_of(judgement.log_odds)
+    return image_finding(asked, judgement, probability, provenance)

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 from config.files import read_yaml
 from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
 from pipeline.images.errors import UnusableModel
-from pipeline.values import Disc, Finding, Provenance, Source, Standing, State
+from pipeline.images.judgements import Judgement, Question, image_finding
+from pipeline.values import Disc, Finding, Provenance, Standing, State
 
 THRESHOLD = 0.5  # where the likeliest grade above "none" and "none" are equally likely
 
@@ -25,15 +26,6 @@ class Grading:
     per_disc: bool
     levels: tuple[str, ...]
     grades: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Judgement:
-    """Log odds, or the state of an abstention, and why; `disc` is where a level was read."""
-
-    judged: float | State
-    reason: str
-    disc: Disc | None = None
 
 
 def load_gradings(kind: str) -> tuple[Grading, ...]:
@@ -80,7 +72,7 @@ def grade_discs(
 
 def abstain_from_grades(gradings: Collection[Grading], reason: str, provenance: Provenance) -> tuple[Finding, ...]:
     """Give the findings of a study without a usable series: not imaged, with the reason."""
-    judgement = _Judgement(State.NOT_IMAGED, reason)
+    judgement = Judgement(State.NOT_IMAGED, reason)
     return tuple(
         _finding(grading, level, judgement, provenance)
         for grading in gradings
@@ -95,48 +87,32 @@ def above_none(disc: LocatedDisc, grades: Collection[str]) -> float | None:
     return max(max(disc.grades[name][1:]) - disc.grades[name][0] for name in grades)
 
 
-def _judge_level(grading: Grading, level: str, found: DetectedDiscs, placed: Sequence[Disc]) -> _Judgement:
+def _judge_level(grading: Grading, level: str, found: DetectedDiscs, placed: Sequence[Disc]) -> Judgement:
     if not found.levels_known:
-        return _Judgement(State.UNCERTAIN, found.reason)
+        return Judgement(State.UNCERTAIN, found.reason)
     for located, disc in zip(found.discs, placed, strict=True):
         if located.level == level:
             log_odds = above_none(located, grading.grades)
             if log_odds is None:
-                return _Judgement(State.UNCERTAIN, "the detector gave this disc no grades", disc)
-            return _Judgement(log_odds, "", disc)
-    return _Judgement(State.NOT_IMAGED, f"{level} is not in the chosen series")
+                return Judgement(State.UNCERTAIN, "the detector gave this disc no grades", disc)
+            return Judgement(log_odds, "", disc)
+    return Judgement(State.NOT_IMAGED, f"{level} is not in the chosen series")
 
 
-def _judge_patient(grading: Grading, found: DetectedDiscs) -> _Judgement:
+def _judge_patient(grading: Grading, found: DetectedDiscs) -> Judgement:
     """Judge the discs of the grading's levels; where levels are unknown all discs, which is said."""
     discs = [disc for disc in found.discs if not found.levels_known or disc.level in grading.levels]
     scores = [score for disc in discs if (score := above_none(disc, grading.grades)) is not None]
     if not scores:
-        return _Judgement(State.UNCERTAIN, "no disc has grades" if found.discs else "no discs were found")
+        return Judgement(State.UNCERTAIN, "no disc has grades" if found.discs else "no discs were found")
     if not found.levels_known:
-        return _Judgement(max(scores), f"{found.reason}, so all {len(scores)} graded discs were read")
-    return _Judgement(max(scores), f"read from {len(scores)} discs")
+        return Judgement(max(scores), f"{found.reason}, so all {len(scores)} graded discs were read")
+    return Judgement(max(scores), f"read from {len(scores)} discs")
 
 
-def _finding(grading: Grading, level: str | None, judgement: _Judgement, provenance: Provenance) -> Finding:
-    log_odds = None if isinstance(judgement.judged, State) else judgement.judged
+def _finding(grading: Grading, level: str | None, judgement: Judgement, provenance: Provenance) -> Finding:
+    log_odds = judgement.log_odds
     # Not rounded: rounded, it could turn the detector's own answer round.
     probability = None if log_odds is None else float(1 / (1 + np.exp(-np.clip(log_odds, -60, 60))))
-    answer = None if probability is None else probability >= THRESHOLD
-    state = judgement.judged if isinstance(judgement.judged, State) else State.PRESENT if answer else State.ABSENT
-    return Finding(
-        condition=grading.condition,
-        level=level,
-        source=Source.IMAGE,
-        state=state,
-        answer=answer,
-        probability=probability,
-        log_odds=log_odds,
-        logits=None,
-        threshold=None if answer is None else THRESHOLD,
-        standing=Standing.UNCALIBRATED,
-        reason=judgement.reason,
-        evidence=None,
-        disc=judgement.disc,
-        provenance=provenance,
-    )
+    asked = Question(grading.condition, level, THRESHOLD, Standing.UNCALIBRATED)
+    return image_finding(asked, judgement, probability, provenance)
