@@ -1,6 +1,6 @@
 """What people say of a study's levels, which goes before what was counted."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from config.conditions import DISC_LEVELS
 from pipeline.images.detectors.protocol import DetectedDiscs
@@ -28,23 +28,17 @@ def apply_numbering(found: DetectedDiscs, numbering: Numbering) -> DetectedDiscs
     if not found.discs:
         return found
     if numbering.lowest == NO_LEVELS:
-        return _unnamed(found, "levels unknown: a person says that they cannot be told")
+        return found.without_levels("a person says that they cannot be told")
     if numbering.lowest:
         return _named_from(found, numbering.lowest)
     if numbering.doubt and found.levels_known:
-        return _unnamed(found, f"levels unknown: {numbering.doubt}")
+        return found.without_levels(numbering.doubt)
     return found
 
 
 def _named_from(found: DetectedDiscs, lowest: str) -> DetectedDiscs:
     last = DISC_LEVELS.index(lowest) + 1
     if last < len(found.discs):
-        return _unnamed(found, f"levels unknown: {len(found.discs)} discs do not fit above {lowest}")
+        return found.without_levels(f"{len(found.discs)} discs do not fit above {lowest}")
     levels = DISC_LEVELS[last - len(found.discs) : last]
-    discs = tuple(replace(disc, level=level) for disc, level in zip(found.discs, levels, strict=True))
-    return replace(found, discs=discs, levels_known=True, reason=f"named by a person, the lowest disc as {lowest}")
-
-
-def _unnamed(found: DetectedDiscs, reason: str) -> DetectedDiscs:
-    discs = tuple(replace(disc, level=None) for disc in found.discs)
-    return replace(found, discs=discs, levels_known=False, reason=reason)
+    return found.with_levels(levels, f"named by a person, the lowest disc as {lowest}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from config.conditions import DISC_LEVELS
-from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
+from pipeline.images.detectors.protocol import UNKNOWN, DetectedDiscs, LocatedDisc
 from pipeline.images.volume import Volume
 
 _SAME_DISC_MM = 12.0  # a localizer has thick slices far apart
@@ -34,11 +34,11 @@ def settle_levels(chosen: Scan, others: Sequence[Scan]) -> DetectedDiscs:
         if shift is None or found.doubtful:
             continue
         if other.found.doubtful:
-            found = _unnamed(found, f"{other.found.reason}, as {other.name} shows")
+            found = _in_doubt(found, f"{other.found.reason.removeprefix(UNKNOWN)}, as {other.name} shows")
         elif other.found.levels_known:
             found = _agree(found, _levels_from(other.found, len(found.discs), shift), other.name)
         if other.found.below_axis and found.levels_known and _level_at(found, -shift) != DISC_LEVELS[0]:
-            found = _unnamed(found, f"levels unknown: sacrum and C2 disagree, as {other.name} shows C2")
+            found = _in_doubt(found, f"sacrum and C2 disagree, as {other.name} shows C2")
     return found
 
 
@@ -71,15 +71,13 @@ def _level_at(found: DetectedDiscs, place: int) -> str | None:
 
 def _agree(found: DetectedDiscs, levels: tuple[str, ...] | None, name: str) -> DetectedDiscs:
     if levels is None:
-        return _unnamed(found, f"levels unknown: counted from {name} there would be more discs than a spine has")
+        return _in_doubt(found, f"counted from {name} there would be more discs than a spine has")
     if not found.levels_known:
-        discs = tuple(replace(disc, level=level) for disc, level in zip(found.discs, levels, strict=True))
-        return replace(found, discs=discs, levels_known=True, reason=f"counted up from the sacrum, seen on {name}")
+        return found.with_levels(levels, f"counted up from the sacrum, seen on {name}")
     if tuple(disc.level for disc in found.discs) != levels:
-        return _unnamed(found, f"levels unknown: {name} gives other names")
+        return _in_doubt(found, f"{name} gives other names")
     return found
 
 
-def _unnamed(found: DetectedDiscs, reason: str) -> DetectedDiscs:
-    discs = tuple(replace(disc, level=None) for disc in found.discs)
-    return replace(found, discs=discs, levels_known=False, reason=reason, doubtful=True)
+def _in_doubt(found: DetectedDiscs, why: str) -> DetectedDiscs:
+    return replace(found.without_levels(why), doubtful=True)

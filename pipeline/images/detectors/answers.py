@@ -1,6 +1,6 @@
 """What a program of another project answered, to discs of a volume that can be relied on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from config.conditions import DISC_LEVELS
 from pipeline.images.detectors.exchange import Answer, AnsweredDisc, read_answer, read_array
 from pipeline.images.detectors.label_maps import LabelMap, measure_disc
-from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
+from pipeline.images.detectors.protocol import UNKNOWN, DetectedDiscs, LocatedDisc
 from pipeline.images.errors import UnusableAnswer
 from pipeline.images.volume import Volume
 
@@ -50,7 +50,7 @@ def read_discs(folder: Path, volume: Volume, title: str) -> DetectedDiscs:
     discs = tuple(disc for i in kept if (disc := located[i]))
     known = answer.levels_known and bool(discs)
     _check_levels(discs, known=known, judge=judge)
-    reason = answer.reason if known else f"levels unknown: {answer.reason}" if discs else "no discs were found"
+    reason = answer.reason if known else f"{UNKNOWN}{answer.reason}" if discs else "no discs were found"
     found = DetectedDiscs(discs, known, reason, encodings=None if encodings is None else encodings[kept])
     return _withhold_doubted(found, judge)
 
@@ -108,10 +108,7 @@ def _check_levels(discs: tuple[LocatedDisc, ...], *, known: bool, judge: _Judge)
 
 def _withhold_doubted(found: DetectedDiscs, judge: _Judge) -> DetectedDiscs:
     doubt = _doubt([disc.level or "" for disc in found.discs], found, judge) if found.levels_known else ""
-    if not doubt:
-        return found
-    unnamed = tuple(replace(disc, level=None) for disc in found.discs)
-    return replace(found, discs=unnamed, levels_known=False, reason=f"levels unknown: {doubt}")
+    return found.without_levels(doubt) if doubt else found
 
 
 def _doubt(levels: list[str], found: DetectedDiscs, judge: _Judge) -> str:

@@ -10,6 +10,7 @@ from config.conditions import DISC_LEVELS
 from pipeline.images.detectors.axis import begins_below_axis
 from pipeline.images.detectors.network import GRID_MM, HEATS, REGIONS, SHAPES
 from pipeline.images.detectors.peaks import Candidate
+from pipeline.images.detectors.protocol import UNKNOWN
 from pipeline.images.detectors.steps import missing_disc
 
 Signal = npt.NDArray[np.float32]
@@ -69,7 +70,7 @@ def name_chain(chain: Sequence[Candidate], maps: Signal) -> NamedChain:
 
 
 def _unnamed(chain: Sequence[Candidate], why: str, *, below_axis: bool, doubtful: bool = False) -> NamedChain:
-    return NamedChain(tuple(chain), (None,) * len(chain), f"levels unknown: {why}", below_axis, doubtful)
+    return NamedChain(tuple(chain), (None,) * len(chain), f"{UNKNOWN}{why}", below_axis, doubtful)
 
 
 def _view_fault(chain: Sequence[Candidate], lowest: int, maps: Signal) -> str:

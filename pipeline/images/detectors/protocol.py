@@ -1,13 +1,16 @@
 """What a detector is given and gives back."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.images.volume import Volume
+
+UNKNOWN = "levels unknown: "
+"""How the reason begins where discs have no levels."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,16 @@ class DetectedDiscs:
     below_axis: bool = False
     doubtful: bool = False
     encodings: npt.NDArray[np.float32] | None = None
+
+    def with_levels(self, levels: Sequence[str], reason: str) -> Self:
+        """Give the discs these names, from head to foot."""
+        discs = tuple(replace(disc, level=level) for disc, level in zip(self.discs, levels, strict=True))
+        return replace(self, discs=discs, levels_known=True, reason=reason)
+
+    def without_levels(self, why: str) -> Self:
+        """Take the names away."""
+        discs = tuple(replace(disc, level=None) for disc in self.discs)
+        return replace(self, discs=discs, levels_known=False, reason=f"{UNKNOWN}{why}")
 
 
 class Detector(Protocol):
