@@ -5,6 +5,7 @@ from sqlmodel import Session, col, select
 from pipeline.images.numbering import Numbering
 from pipeline.reports.numbering import unusual_numbering
 from service.candidates import find_study
+from service.second_tries import read_again
 from service.store.states import WorkState
 from service.store.tables import Pairing, Report, Study, row_id
 from service.study_images import are_removed
@@ -35,7 +36,7 @@ def number_by_hand(session: Session, name: str, lowest: str) -> None:
     """
     study = find_study(session, name)
     study.levels_by_hand = lowest
-    _read_again(session, study)
+    read_again(session, study)
 
 
 def is_read_anew(session: Session, study: Study) -> bool:
@@ -47,11 +48,5 @@ def is_read_anew(session: Session, study: Study) -> bool:
         return False
     if numbering_of(session, study).doubt == study.numbering_doubt:
         return False
-    _read_again(session, study)
+    read_again(session, study)
     return True
-
-
-def _read_again(session: Session, study: Study) -> None:
-    study.images, study.images_digest = WorkState.WAITING, None
-    study.images_attempt, study.images_starts = study.images_attempt + 1, 0
-    session.add(study)

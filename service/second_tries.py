@@ -26,11 +26,16 @@ def try_again(session: Session) -> int:
         session.add(report)
     for study in studies:
         if study.images in UNFINISHED:
-            study.images, study.images_digest = WorkState.WAITING, None
-            study.images_attempt, study.images_starts = study.images_attempt + 1, 0
-            session.add(study)
+            read_again(session, study)
         results_changed(session, row_id(study))
     return failed.count(WorkState.FAILED)
+
+
+def read_again(session: Session, study: Study) -> None:
+    """Have the images of a study read once more, under another id."""
+    study.images, study.images_digest = WorkState.WAITING, None
+    study.images_attempt, study.images_starts = study.images_attempt + 1, 0
+    session.add(study)
 
 
 def accept_study(session: Session, name: str) -> None:
