@@ -56,8 +56,8 @@ def caption(findings: Sequence[Finding], levels: str, limits: str = "") -> Capti
     return Captions(levels, {level: ", ".join(words) for level, words in beside.items()}, tuple(whole), limits)
 
 
-def draw_reading(reading: StudyReading, paths: Sequence[Path], limits: str = "") -> Image.Image:
-    """Draw what `read_study` gave, from the files that it was given.
+def find_shown(reading: StudyReading, paths: Sequence[Path]) -> ImageHeader:
+    """Find the image to draw a reading's discs on, among the files that `read_study` was given.
 
     Raises:
         UnreadablePixels: the reading has no discs, or their image is not among the files.
@@ -65,11 +65,10 @@ def draw_reading(reading: StudyReading, paths: Sequence[Path], limits: str = "")
     if not reading.discs:
         raise UnreadablePixels(f"there are no discs to draw: {reading.levels_reason}")
     shown = shown_image(reading.discs)
-    headers, _ = read_headers(paths)
-    header = next((header for header in headers if header.instance_uid == shown), None)
-    if header is None:
-        raise UnreadablePixels("the image that shows the discs is not among the files; give those that were read")
-    return draw_discs(header, reading.discs, caption(reading.findings, reading.levels_reason, limits))
+    for header in read_headers(paths)[0]:
+        if header.instance_uid == shown:
+            return header
+    raise UnreadablePixels("the image that shows the discs is not among the files; give those that were read")
 
 
 def shown_image(discs: Sequence[Disc]) -> str:

@@ -57,14 +57,12 @@ def _save(reading: "StudyReading", files: Sequence[Path], target: Path) -> None:
     from pydicom import dcmread
 
     from integrations.captures import write_capture
-    from pipeline.images.picture import draw_reading, shown_image
-    from pipeline.images.series import read_headers
+    from pipeline.images.picture import caption, draw_discs, find_shown
     from service.installation import SOFTWARE
 
-    drawn = draw_reading(reading, files)
-    if target.suffix.lower() != ".dcm":
+    shown = find_shown(reading, files)
+    drawn = draw_discs(shown, reading.discs, caption(reading.findings, reading.levels_reason))
+    if target.suffix.lower() == ".dcm":
+        write_capture(drawn, dcmread(shown.path), SOFTWARE).save_as(target, enforce_file_format=True)
+    else:
         drawn.save(target)
-        return
-    shown = shown_image(reading.discs)
-    path = next(header.path for header in read_headers(files)[0] if header.instance_uid == shown)
-    write_capture(drawn, dcmread(path), SOFTWARE).save_as(target, enforce_file_format=True)

@@ -8,7 +8,7 @@ import pytest
 
 from config.image_settings import ImageSettings
 from pipeline.images.disc_values import discs_json
-from pipeline.images.picture import draw_reading
+from pipeline.images.picture import caption, draw_discs, find_shown
 from pipeline.images.reader import ImageReader, load_image_reader
 from pipeline.images.reading import read_study
 from pipeline.training.drawn_studies import DrawnStudy, drawn_study
@@ -92,7 +92,8 @@ def test_the_json_of_discs_has_the_keys_that_scripts_rely_on(case: Case) -> None
 
 
 def test_the_picture_shows_coloured_outlines_on_grey(case: Case) -> None:
-    picture = np.asarray(draw_reading(case.reading, case.paths))
+    captions = caption(case.reading.findings, case.reading.levels_reason)
+    picture = np.asarray(draw_discs(find_shown(case.reading, case.paths), case.reading.discs, captions))
 
     coloured = (picture[..., 0] > 200) & (picture[..., 2] < 80)
     assert 0.002 < coloured.mean() < 0.05
