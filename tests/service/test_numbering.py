@@ -1,40 +1,26 @@
 """Levels that a person or a report numbers otherwise than the images were."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from config.settings import Settings
 from pipeline.images.numbering import Numbering
 from pipeline.values import StudyReading
 from service import work
-from service.batching import Batcher, Batches
-from service.log import configure_log
 from service.numbering import number_by_hand
 from service.store.database import reading, writing
-from service.store.objects import ObjectStore
 from service.store.states import WorkState
 from service.store.tables import Report, Study
 from service.work import Workshop, performers
 from service.workflows import Work
 from tests.service.rows import add_study
+from tests.service.workshops import idle_workshop
 
 
 @pytest.fixture
 def workshop(engine: Engine, tmp_path: Path) -> Workshop:
-    nothing: Any = None
-    return Workshop(
-        engine=engine,
-        store=ObjectStore(tmp_path),
-        settings=Settings(data=tmp_path),
-        labels=Batcher(lambda asked: [nothing for _ in asked], Batches(1)),
-        images=nothing,
-        conditions=(),
-        documents=nothing,
-        log=configure_log("work"),
-    )
+    return idle_workshop(engine, tmp_path)
 
 
 @pytest.fixture

@@ -2,42 +2,28 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from config.settings import Settings
 from pipeline.values import Finding, Source, StudyReading
 from service import work
-from service.batching import Batcher, Batches
 from service.errors import TryAgain
 from service.guard import MOST_STARTS
-from service.log import configure_log
 from service.second_tries import try_again
 from service.store.database import reading, writing
-from service.store.objects import ObjectStore
 from service.store.states import WorkState
 from service.store.tables import FindingRow, Study
 from service.work import Workshop, performers
 from service.workflows import Work
 from tests.service.rows import NOW, add_study, finding
+from tests.service.workshops import idle_workshop
 
 
 @pytest.fixture
 def workshop(engine: Engine, tmp_path: Path) -> Workshop:
-    nothing: Any = None
-    return Workshop(
-        engine=engine,
-        store=ObjectStore(tmp_path),
-        settings=Settings(data=tmp_path),
-        labels=Batcher(lambda asked: [nothing for _ in asked], Batches(1)),
-        images=nothing,
-        conditions=(),
-        documents=nothing,
-        log=configure_log("work"),
-    )
+    return idle_workshop(engine, tmp_path)
 
 
 def found(*findings: Finding) -> StudyReading:
