@@ -5,8 +5,7 @@ from pathlib import Path
 
 from config.image_settings import ImageSettings
 from pipeline.images.classifiers import ClassifierSet, load_classifiers
-from pipeline.images.detectors.embedded import load_detector
-from pipeline.images.detectors.external import load_external_detector
+from pipeline.images.detectors.chosen import load_chosen
 from pipeline.images.detectors.protocol import Detector
 from pipeline.images.encoders.chosen import load_encoder
 from pipeline.images.encoders.protocol import Encoder
@@ -49,7 +48,7 @@ def load_image_reader(settings: ImageSettings, data: Path, software: str) -> Ima
         UnusableModel: a model file is missing, damaged, or made for another part.
         DetectorFailed: the program of another project cannot be started or is not installed.
     """
-    detector = load_detector() if settings.detector.kind == "embedded" else load_external_detector(settings.detector)
+    detector = load_chosen(settings.detector)
     gradings = load_gradings(settings.detector.kind)
     if settings.classifiers == "none":
         return ImageReader(detector, None, software, gradings)

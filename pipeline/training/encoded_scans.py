@@ -4,47 +4,52 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from pipeline.images.companions import choose_companions
 from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.disc_features import encode_discs
 from pipeline.images.encoders.protocol import Encoder
+from pipeline.images.graded import Grading, above_none
 from pipeline.images.headers import ImageHeader
-from pipeline.images.series import choose_series, choose_whole_spine
+from pipeline.images.reading import count_levels
+from pipeline.images.series import SeriesChoice, choose_series, choose_whole_spine
 from pipeline.images.stacks import Stack
-from pipeline.images.volume import Volume, load_volume
+from pipeline.images.volume import load_volume
 from pipeline.training.scan_discs import NO_SERIES, OtherReading, ScanDiscs, StudyDiscs
 
-KEPT_AS = "1"
+KEPT_AS = "2"
 """Goes into each file's name; raise it when volumes or cuts are made in another way, so that none is used again."""
-
-
-class OtherReader(Protocol):
-    """Another project's reader, whose answers and encodings are tabled beside ours; `name` tells its version."""
-
-    @property
-    def name(self) -> str:
-        """Name and version."""
-
-    def read(self, volume: Volume, found: DetectedDiscs) -> OtherReading:
-        """Read all discs that were found, in their order."""
 
 
 @dataclass(frozen=True)
 class ScanReader:
-    """What reads scans; `other` is None where there is none."""
+    """What reads scans; `gradings` say what the detector's own grades mean, if it gives any."""
 
     detector: Detector
     encoder: Encoder
-    other: OtherReader | None = None
+    gradings: tuple[Grading, ...] = ()
 
     @property
     def name(self) -> str:
         """What decides what is read from the same images."""
-        parts = (self.detector, self.encoder, self.other)
-        return " ".join([KEPT_AS, *(part.name for part in parts if part is not None)])
+        gradings = (f"{grading.condition} {' '.join(grading.grades)}" for grading in self.gradings)
+        return " ".join([KEPT_AS, self.detector.name, self.encoder.name, *gradings])
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """A stack to read, and the choice that its levels are counted with the other scans of; None counts it alone."""
+
+    stack: Stack
+    choice: SeriesChoice | None = None
+
+    @property
+    def stacks(self) -> tuple[Stack, ...]:
+        """All stacks that decide what is read."""
+        return (self.stack, *(choose_companions(self.choice) if self.choice else ()))
 
 
 def read_study_discs(reader: ScanReader, images: Iterable[ImageHeader], kept: Path) -> StudyDiscs | str:
@@ -64,48 +69,56 @@ def read_study_discs(reader: ScanReader, images: Iterable[ImageHeader], kept: Pa
     choice = choose_series(images)
     if choice.stack is None:
         return NO_SERIES
-    chosen = read_scan(reader, choice.stack, kept)
+    chosen = _read_or_take(reader, _Scan(choice.stack, choice), kept)
     whole = choose_whole_spine(choice)
     if whole is None or whole is choice.stack:
         return StudyDiscs(chosen, chosen)
-    return StudyDiscs(chosen, read_scan(reader, whole, kept))
+    return StudyDiscs(chosen, _read_or_take(reader, _Scan(whole), kept))
 
 
-def read_scan(reader: ScanReader, stack: Stack, kept: Path) -> ScanDiscs:
-    """Read one scan, or take what was kept of it; the file is named by digests of images, detector and encoder.
-
-    Raises:
-        UnreadablePixels: an image cannot be decoded.
-    """
-    path = kept / f"{_key(reader, stack)}.npz"
+def _read_or_take(reader: ScanReader, scan: _Scan, kept: Path) -> ScanDiscs:
+    """Read one scan, or take what was kept of it; the file is named by digests of images, detector and encoder."""
+    path = kept / f"{_key(reader, scan)}.npz"
     if not path.exists():
-        _keep(_read(reader, stack), path)
+        _keep(_read(reader, scan), path)
     with np.load(path, allow_pickle=False) as arrays:
         levels = tuple(str(level) or None for level in arrays["levels"])
         return ScanDiscs(levels, arrays["features"], _other(arrays) if "other" in arrays else None)
 
 
-def _key(reader: ScanReader, stack: Stack) -> str:
+def _key(reader: ScanReader, scan: _Scan) -> str:
     digest = hashlib.sha256(reader.name.encode())
-    for image in stack.images:
-        digest.update(hashlib.sha256(image.path.read_bytes()).digest())
+    for stack in scan.stacks:
+        digest.update(b"stack")
+        for image in stack.images:
+            digest.update(hashlib.sha256(image.path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _read(reader: ScanReader, stack: Stack) -> ScanDiscs:
-    volume = load_volume(stack)
-    found = reader.detector.detect(volume)
+def _read(reader: ScanReader, scan: _Scan) -> ScanDiscs:
+    volume = load_volume(scan.stack)
+    found = count_levels(reader.detector, scan.choice, volume) if scan.choice else reader.detector.detect(volume)
     encoded = encode_discs(reader.encoder, volume, found.discs)
     seen = [i for i, each in enumerate(encoded) if each.features is not None]
     features = np.array([encoded[i].features for i in seen], np.float32)
     levels = tuple(encoded[i].disc.level if found.levels_known else None for i in seen)
-    return ScanDiscs(levels, features, _among(reader.other.read(volume, found), seen) if reader.other else None)
+    return ScanDiscs(levels, features, _own_reading(reader, found, seen))
 
 
-def _among(other: OtherReading, seen: list[int]) -> OtherReading:
-    """Give what another reader says of some of the discs."""
-    features = None if other.features is None else other.features[seen]
-    return OtherReading(other.name, features, {name: present[seen] for name, present in other.present.items()})
+def _own_reading(reader: ScanReader, found: DetectedDiscs, seen: list[int]) -> OtherReading | None:
+    """Give what the detector itself says of some of its discs; None where it neither grades nor encodes any."""
+    scores = {
+        grading.condition: [above_none(found.discs[i], grading.grades) for i in seen] for grading in reader.gradings
+    }
+    present = {
+        name: np.array([score is not None and score > 0 for score in each], bool)
+        for name, each in scores.items()
+        if any(score is not None for score in each)
+    }
+    if not present and found.encodings is None:
+        return None
+    name = reader.detector.name.partition(" (")[0]
+    return OtherReading(name, None if found.encodings is None else found.encodings[seen], present)
 
 
 def _keep(scan: ScanDiscs, path: Path) -> None:

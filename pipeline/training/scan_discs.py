@@ -21,10 +21,10 @@ NO_DISC = "disc not read"
 
 @dataclass(frozen=True)
 class OtherReading:
-    """What another project's reader, such as SpineNet, gives for the same discs.
+    """What a detector that grades or encodes discs itself, such as SpineNet, says of the same discs.
 
     `features` are its encodings (discs, features), None where it has none. `present` says of a condition in which discs
-    (discs,) that reader grades it above none; it holds only the conditions that it grades.
+    (discs,) it grades it above none, which is not so of a disc without grades; it holds only what it grades.
     """
 
     name: str

@@ -59,14 +59,16 @@ def images(
     if labels is None:
         _fit_demonstration(out)
         return
-    from pipeline.images.detectors.embedded import load_detector
+    from pipeline.images.detectors.chosen import load_chosen
     from pipeline.images.encoders.chosen import load_encoder
+    from pipeline.images.graded import load_gradings
     from pipeline.training.encoded_scans import ScanReader
     from pipeline.training.image_release import ImageSources, ImageTraining, release_classifiers
     from pipeline.values import Standing
 
     settings = load_settings(config)
-    reader = ScanReader(load_detector(), load_encoder(settings.images.encoder))
+    asked = settings.images
+    reader = ScanReader(load_chosen(asked.detector), load_encoder(asked.encoder), load_gradings(asked.detector.kind))
     with _progress() as shown:
         task = shown.add_task("Reading studies")
         values = release_classifiers(

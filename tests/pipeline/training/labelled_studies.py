@@ -6,7 +6,7 @@ spine: it is there to see the machinery learn what is in the images, at the righ
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
@@ -15,9 +15,9 @@ import numpy as np
 from config.conditions import DISC_LEVELS, Condition
 from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
 from pipeline.images.encoders.protocol import Floats
+from pipeline.images.graded import Grading
 from pipeline.images.volume import Volume
 from pipeline.splits import Part, part_of_patient
-from pipeline.training.scan_discs import OtherReading
 from tests.pipeline.images.phantom import COLUMNS, ROWS, mr_image, positions
 
 LEVELS = DISC_LEVELS[-3:]
@@ -117,12 +117,19 @@ class CoarseEncoder:
         return coarse
 
 
-class BrightReader:
-    """Stands in for another project's reader: grades rust by one bright pixel, and encodes a disc as that pixel."""
+class BrightDetector(FixedDetector):
+    """Stands in for another project's detector: grades rust by one bright pixel, and encodes a disc as that pixel."""
 
-    name = "Bright@1"
+    name = "Bright 1 (licence: none)"
 
-    def read(self, volume: Volume, found: DetectedDiscs) -> OtherReading:
-        """Read all discs."""
-        seen = np.array([volume.voxels[2, round(disc.centre[1]), 8] for disc in found.discs], np.float32)
-        return OtherReading(self.name, seen[:, None], {"rust": seen > 200})
+    def detect(self, volume: Volume) -> DetectedDiscs:
+        """Give the three discs with grades and encodings."""
+        found = super().detect(volume)
+        seen = [float(volume.voxels[2, round(disc.centre[1]), 8]) for disc in found.discs]
+        pairs = zip(found.discs, seen, strict=True)
+        discs = tuple(replace(disc, grades={"Rustiness": (0.0, bright - 200)}) for disc, bright in pairs)
+        return replace(found, discs=discs, encodings=np.array(seen, np.float32)[:, None])
+
+
+RUSTINESS = Grading("rust", per_disc=True, levels=LEVELS, grades=("Rustiness",))
+"""What the grades of `BrightDetector` say."""

@@ -10,17 +10,22 @@ import pytest
 
 from config.conditions import Condition
 from pipeline.images.classifiers import load_classifiers
+from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.errors import UnusableModel
+from pipeline.images.series import SeriesChoice, read_headers
+from pipeline.images.volume import Volume
 from pipeline.reports.errors import UnusableTable
-from pipeline.training.encoded_scans import ScanReader
+from pipeline.training import encoded_scans
+from pipeline.training.encoded_scans import ScanReader, read_study_discs
 from pipeline.training.errors import NothingFitted
 from pipeline.training.image_release import ImageSources, ImageTraining, release_classifiers
-from pipeline.training.scan_discs import NO_LEVELS, NO_SERIES, NO_STUDY
+from pipeline.training.scan_discs import NO_LEVELS, NO_SERIES, NO_STUDY, StudyDiscs
 from pipeline.values import Standing
 from tests.pipeline.training.labelled_studies import (
     CONDITIONS,
     LEVELS,
-    BrightReader,
+    RUSTINESS,
+    BrightDetector,
     CoarseEncoder,
     FixedDetector,
     Invented,
@@ -124,21 +129,40 @@ def test_scans_that_another_encoder_read_are_read_again(root: Path, tmp_path: Pa
     assert detector.calls == len(STUDIES)
 
 
-def test_another_reader_s_grades_and_encodings_stand_beside_ours(root: Path, tmp_path: Path) -> None:
+def test_a_detector_s_own_grades_and_encodings_stand_beside_ours(root: Path, tmp_path: Path) -> None:
     labels = write_table(tmp_path / "labels.csv", [study.row for study in STUDIES])
 
-    values = train(labels, root, tmp_path / "out", ScanReader(FixedDetector(), CoarseEncoder(), BrightReader()))
+    values = train(labels, root, tmp_path / "out", ScanReader(BrightDetector(), CoarseEncoder(), (RUSTINESS,)))
 
     rows = rows_by_method(values)
     assert set(rows) == {
-        ("rust", "Bright@1"),
-        ("rust", "Bright+SVM"),
+        ("rust", "Bright 1"),
+        ("rust", "Bright 1+SVM"),
         ("rust", "coarse+SVM"),
-        ("woodworm", "Bright+NSK-SVM"),
+        ("woodworm", "Bright 1+NSK-SVM"),
         ("woodworm", "coarse+NSK-SVM"),
     }
-    graded = rows["rust", "Bright@1"]
+    graded = rows["rust", "Bright 1"]
     assert (graded["balanced_accuracy"], graded["auroc"], graded["threshold"]) == (1.0, None, None)
+
+
+def test_levels_are_counted_with_the_other_scans_of_the_study(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def count_none(_detector: Detector, choice: SeriesChoice, volume: Volume) -> DetectedDiscs:
+        asked.append(choice)
+        return FixedDetector().detect(volume).without_levels("the localizer says otherwise")
+
+    monkeypatch.setattr(encoded_scans, "count_levels", count_none)
+    images, _ = read_headers(sorted((root / STUDIES[0].patient).iterdir()))
+
+    discs = read_study_discs(ScanReader(FixedDetector(), CoarseEncoder()), images, tmp_path)
+
+    assert isinstance(discs, StudyDiscs)
+    assert discs.chosen.levels == (None, None, None)
+    assert len(asked) == 1
 
 
 def test_what_cannot_be_read_is_left_out_with_its_reason_and_costs_the_others_nothing(
