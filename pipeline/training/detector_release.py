@@ -1,101 +1,102 @@
-"""The detector's figures on drawn volumes, and its weights with their card as they are shipped."""
+"""The detector's weights with their card as they are shipped, and its figures on studies that it was not trained on."""
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save
 
 from pipeline.images.detectors.embedded import EmbeddedDetector
 from pipeline.images.detectors.network import DetectorNetwork
-from pipeline.images.detectors.protocol import Detector
-from pipeline.images.volume import Volume
-from pipeline.training.detector import HELD_OUT_SEEDS, DetectorTraining, train_detector
-from pipeline.training.drawn_spines import REGIONS, SLICE_SPACING, DrawnVolume, draw_volume
+from pipeline.training.detector import DetectorTraining, train_detector
+from pipeline.training.held_out.measuring import Judged, judge_labelled, judge_seed, summarise
+from pipeline.training.held_out.plans import KINDS
 from pipeline.training.labelled_volumes import LabelledFiles
 
-MEASURED = 60
-"""Drawn volumes that figures are counted on."""
-_FOUND_MM = 10.0  # a disc found within this of a drawn one in plane is that one, also when the edge cuts it
+STUDIES_EACH = 4
+"""Studies of each kind of trouble that the figures on a card are counted on."""
+FIRST_SEED = 1000
+"""Of the studies to measure on, in each kind."""
+
+
+@dataclass(frozen=True)
+class LabelledParts:
+    """Real volumes to mix in, and those to measure on."""
+
+    training: Sequence[LabelledFiles] = ()
+    validation: Sequence[LabelledFiles] = ()
 
 
 def release_detector(
     training: DetectorTraining,
     folders: tuple[Path, Path],
     progress: Callable[[int, float], None],
-    labelled: Sequence[LabelledFiles] = (),
-) -> dict[str, dict[str, int]]:
-    """Train the detector, measure it on drawn volumes that it never saw, and write its weights and card.
+    labelled: LabelledParts = LabelledParts(),
+    each: int = STUDIES_EACH,
+) -> dict[str, Any]:
+    """Train the detector, measure it on studies of another generator, and write its weights and card.
 
     Args:
         training: what to do.
         folders: where weights and card go, and where the state of an interrupted training is kept.
         progress: called after each step with its number and loss.
-        labelled: real volumes to mix in.
+        labelled: real volumes, if there are any.
+        each: how many drawn studies of each kind to measure on.
 
     Returns:
-        The figures by region, as `measure_detector` gives them.
+        The card.
     """
     target, kept = folders
     kept.mkdir(parents=True, exist_ok=True)
-    network = train_detector(training, kept / "detector-training.safetensors", progress, labelled)
-    digest = write_detector(network, target, {})
-    figures = measure_detector(EmbeddedDetector(network, digest), range(HELD_OUT_SEEDS, HELD_OUT_SEEDS + MEASURED))
-    write_detector(network, target, make_card(training, figures, labelled))
-    return figures
+    network = train_detector(training, kept / "detector-training.safetensors", progress, labelled.training)
+    detector = EmbeddedDetector(network, write_detector(network, target, {}))
+    card = _card(training, labelled) | {
+        "measured_on": f"{each} studies of each of {len(KINDS)} kinds, seeds from {FIRST_SEED}, drawn by a generator "
+        "that shares nothing with that of the training",
+        "figures": _card_figures(judge_seed(detector, *asked) for asked in product(KINDS, _seeds(each))),
+    }
+    if labelled.validation:
+        card["figures_on_labelled"] = _card_figures(judge_labelled(detector, files) for files in labelled.validation)
+    write_detector(network, target, card)
+    return card
 
 
-def make_card(
-    training: DetectorTraining, figures: dict[str, dict[str, int]], labelled: Sequence[LabelledFiles] = ()
-) -> dict[str, Any]:
-    """Say what a detector was trained on, how, and what it reached."""
-    mixed = f"drawn slices, and {len(labelled)} labelled series of the site's"
+def _seeds(each: int) -> range:
+    return range(FIRST_SEED, FIRST_SEED + each)
+
+
+def _card(training: DetectorTraining, labelled: LabelledParts) -> dict[str, Any]:
+    """Say what a detector was trained on, and how."""
+    count = len(labelled.training)
     return {
-        "data": mixed if labelled else "drawn slices only, by seed; no patient's images",
-        "command": f"spinelabel train detector --steps {training.steps} --seed {training.seed}",
+        "data": f"drawn slices, and {count} labelled series of the site's"
+        if count
+        else "drawn slices only, by seed; no patient's images",
+        "command": f"spinelabel train detector --steps {training.steps} --seed {training.seed}"
+        + (" --data FOLDER" if count else ""),
         "training": asdict(training),
-        "measured_on": f"{MEASURED} drawn volumes, seeds from {HELD_OUT_SEEDS}, never trained on",
-        "figures": figures,
     }
 
 
-def measure_detector(detector: Detector, seeds: Iterable[int]) -> dict[str, dict[str, int]]:
-    """Count on drawn volumes of each region, the seeds dealt out among them in turn.
-
-    Returns:
-        By region: `volumes`, `named` (levels known), `discs` drawn (middle in view), `found`, `false` (no drawn disc
-        there), `right` and `wrong` names.
-    """
-    figures: dict[str, Counter[str]] = {region: Counter() for region in REGIONS}
-    for index, seed in enumerate(seeds):
-        region = REGIONS[index % len(REGIONS)]
-        figures[region] += _count(detector, draw_volume(seed, region=region))
-    keys = ("volumes", "named", "discs", "found", "false", "right", "wrong")
-    return {region: {key: counts[key] for key in keys} for region, counts in figures.items()}
-
-
-def _count(detector: Detector, drawn: DrawnVolume) -> Counter[str]:
-    volume = Volume(drawn.image, (SLICE_SPACING, 1.0, 1.0), (), ())
-    result = detector.detect(volume)
-    truth = {disc.level: drawn.field.place(disc.centre) for disc in drawn.shown_discs()}
-    in_view = {disc.level: drawn.field.place(disc.centre) for disc in drawn.shown_discs(margin=-_FOUND_MM)}
-    counts = Counter(volumes=1, named=int(result.levels_known), discs=len(truth))
-    for disc in result.discs:
-        place = np.array([disc.centre[2], disc.centre[1]]) + 0.5
-        level = min(in_view, key=lambda name: float(np.hypot(*(in_view[name] - place))), default=None)
-        if level is None or np.hypot(*(in_view[level] - place)) > _FOUND_MM:
-            counts["false"] += 1
-        elif level in truth:
-            counts["found"] += 1
-        if result.levels_known:
-            counts["right" if disc.level == level else "wrong"] += 1
-    return counts
+def _card_figures(judged: Iterable[Judged]) -> dict[str, Any]:
+    figures = summarise(judged)
+    mean = None if figures.mean_mm is None else round(figures.mean_mm, 2)
+    return {
+        "studies": figures.studies,
+        "discs": figures.discs,
+        "found within 8 mm": figures.found,
+        "mean error in mm": mean,
+        "false": figures.false,
+        "nameable": figures.nameable,
+        "nameable and named": figures.nameable_named,
+        "with a wrong name": figures.wrong,
+        "named without an anchor": figures.named_unanchored,
+    }
 
 
 def write_detector(network: DetectorNetwork, folder: Path, card: dict[str, Any]) -> str:

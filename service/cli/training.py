@@ -26,31 +26,38 @@ UNFINISHED = "unfinished"
 @train.command()
 def detector(
     out: Out,
-    steps: Annotated[int, typer.Option(help="Batches of drawn slices to train on.")] = 5500,
+    steps: Annotated[int, typer.Option(help="Batches of drawn slices to train on.")] = 8000,
     seed: Annotated[int, typer.Option(help="The same seed draws the same slices.")] = 1,
     data: Annotated[
         Path | None,
-        typer.Option(help="Real, labelled volumes in SPIDER's layout to mix in.", exists=True, file_okay=False),
+        typer.Option(
+            help="Real, labelled volumes in SPIDER's layout: those for training are mixed in, on those for validation "
+            "the detector is measured.",
+            exists=True,
+            file_okay=False,
+        ),
     ] = None,
 ) -> None:
-    """Train the disc detector.
+    """Train the disc detector, and measure it on studies of another generator.
 
-    Example: spinelabel train detector --out weights --steps 5500
+    Example: spinelabel train detector --out weights --steps 8000
     """
     from pipeline.training.detector import DetectorTraining
-    from pipeline.training.detector_release import release_detector
+    from pipeline.training.detector_release import LabelledParts, release_detector
     from pipeline.training.labelled_volumes import find_labelled
 
-    labelled = find_labelled(data, "training") if data else ()
+    labelled = LabelledParts()
+    if data:
+        labelled = LabelledParts(find_labelled(data, "training"), find_labelled(data, "validation"))
     with Progress(console=console) as shown:
         task = shown.add_task("Training", total=steps)
-        figures = release_detector(
+        card = release_detector(
             DetectorTraining(steps=steps, seed=seed),
             (out, out / UNFINISHED),
             lambda step, _loss: shown.update(task, completed=step),
             labelled,
         )
-    console.print_json(data=figures)
+    console.print_json(data=card)
 
 
 @train.command()

@@ -1,10 +1,10 @@
-"""How well a detector does on held-out drawn studies, by kind of trouble."""
+"""How well a detector does on studies that it was not trained on, by kind of trouble."""
 
 import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,9 @@ from scipy.optimize import linear_sum_assignment
 
 from config.conditions import DISC_LEVELS
 from pipeline.images.detectors.protocol import DetectedDiscs, Detector, LocatedDisc
+from pipeline.training.held_out.labelled import labelled_study
 from pipeline.training.held_out.study import HeldOutStudy, TrueDisc, draw_held_out
+from pipeline.training.labelled_volumes import LabelledFiles, read_labelled
 
 FOUND_MM = 8.0
 """A disc is found where a detected one lies so near its middle, seen from the side; how far aside is told apart."""
@@ -82,7 +84,19 @@ class Figures:
 
 def judge_seed(detector: Detector, kind: str, seed: int) -> Judged:
     """Draw a study, run a detector on it and judge what it finds."""
-    study = draw_held_out(seed, kind)
+    return _judge_study(detector, draw_held_out(seed, kind))
+
+
+def judge_labelled(detector: Detector, files: LabelledFiles) -> Judged:
+    """Run a detector on a labelled volume and judge what it finds.
+
+    Raises:
+        UnusableLabelledData: see `read_labelled`.
+    """
+    return _judge_study(detector, labelled_study(read_labelled(files)))
+
+
+def _judge_study(detector: Detector, study: HeldOutStudy) -> Judged:
     begun = time.perf_counter()
     result = detector.detect(study.volume)
     return judge(study, result, time.perf_counter() - begun)
@@ -92,8 +106,10 @@ def judge(study: HeldOutStudy, result: DetectedDiscs, seconds: float = 0.0) -> J
     """Set a detector's answer against the truth; discs are matched one to one so that the distances add up to least.
 
     A false disc is one that matches none and does not lie on a drawn disc that cannot be judged. A name on a false disc
-    is a wrong name.
+    is a wrong name. A picture that stands upside down against its header is to be refused, so each disc given is false.
     """
+    if not study.upright:
+        study = replace(study, discs=(), labels=np.zeros_like(study.labels), sacrum=False)
     pairs = match_discs(study, result.discs)
     judgeable = [(true, found) for true, found in pairs if true.sure]
     matched = {id(found) for _, found in pairs}

@@ -48,11 +48,12 @@ class TrueDisc:
 
 @dataclass(frozen=True)
 class HeldOutStudy:
-    """A drawn study and the truth about it.
+    """A drawn or labelled study and the truth about it.
 
     `discs` are those of which something is shown, from head to foot. `labels` (as the voxels) is 0, or 1 for the
     first of `discs`, and so on. `sacrum` tells whether S1 and 30 mm below the disc above it are in view;
-    `transitional` whether the lumbosacral border is not the usual one, so that names counted from it are wrong.
+    `transitional` whether the lumbosacral border is not the usual one, so that names counted from it are wrong;
+    `upright` whether the pixels lie as the header says.
     """
 
     kind: str
@@ -61,6 +62,7 @@ class HeldOutStudy:
     labels: Labels
     sacrum: bool
     transitional: bool
+    upright: bool = True
 
 
 def draw_held_out(seed: int, kind: str) -> HeldOutStudy:
@@ -189,4 +191,4 @@ def _turned_over(study: HeldOutStudy, both: bool) -> HeldOutStudy:
         discs.append(replace(disc, centre=centre))
     volume = replace(study.volume, voxels=np.ascontiguousarray(np.flip(study.volume.voxels, axes)))
     labels = np.ascontiguousarray(np.flip(study.labels, axes))
-    return replace(study, volume=volume, discs=tuple(discs), labels=labels)
+    return replace(study, volume=volume, discs=tuple(discs), labels=labels, upright=False)

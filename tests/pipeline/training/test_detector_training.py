@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,9 @@ from pipeline.images.detectors.embedded import load_detector
 from pipeline.images.detectors.network import HEATS, DetectorNetwork, network_input
 from pipeline.images.errors import UnusableModel
 from pipeline.training import detector as training_module
+from pipeline.training import detector_release
 from pipeline.training.canvas import Field
 from pipeline.training.detector import DetectorTraining, train_detector
-from pipeline.training.detector_release import write_detector
 from pipeline.training.detector_targets import make_sample
 from pipeline.training.drawn_spines import DrawnPlane, DrawnSlice, draw_slice
 from pipeline.training.spine_anatomy import draw_spine
@@ -88,10 +89,23 @@ def test_the_network_sees_no_difference_of_intensity_scale() -> None:
 
 
 def test_shipped_weights_load_as_their_card_says_and_not_otherwise(tmp_path: Path) -> None:
-    digest = write_detector(DetectorNetwork(), tmp_path, {"data": "none"})
+    digest = detector_release.write_detector(DetectorNetwork(), tmp_path, {"data": "none"})
     path = tmp_path / "detector.safetensors"
 
     assert load_detector(path).name == f"spinelabel-detector@sha256:{digest}"
     path.write_bytes(path.read_bytes()[:-1] + b"\0\1")
     with pytest.raises(UnusableModel, match="Install the package again"):
         load_detector(path)
+
+
+def test_a_card_tells_how_the_detector_does_on_drawings_that_it_was_not_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector_release, "KINDS", ("plain lumbar",))
+
+    card = detector_release.release_detector(SHORT, (tmp_path / "out", tmp_path / "kept"), quiet, each=1)
+
+    assert (card["figures"]["studies"], card["figures"]["nameable"]) == (1, 1)
+    assert card["figures"]["discs"] > 4
+    assert json.loads((tmp_path / "out" / "detector.json").read_text()).items() > card.items()
+    assert load_detector(tmp_path / "out" / "detector.safetensors")

@@ -146,6 +146,16 @@ def test_names_that_should_have_been_withheld_are_counted() -> None:
     assert (figures.sacrum, figures.nameable, figures.nameable_named) == (1, 0, 0)
 
 
+def test_each_disc_of_a_picture_that_stands_upside_down_is_false() -> None:
+    study = replace(study_of(*lumbar()), upright=False)
+    refused = DetectedDiscs((), levels_known=False, reason="the spine stands upside down")
+
+    given, withheld = (summarise([judge(study, answered)]) for answered in (answer(study), refused))
+
+    assert (given.discs, given.false, given.wrong, given.nameable) == (0, 5, 1, 0)
+    assert (withheld.false, withheld.wrong, withheld.nameable) == (0, 0, 0)
+
+
 def test_false_discs_are_told_for_forty_studies() -> None:
     nothing, disc = study_of(), LocatedDisc(None, (5.0, 50.0, 50.0), 0.0, 30.0, 1.0)
     found = DetectedDiscs((disc,), levels_known=False, reason="no anchor")

@@ -1,5 +1,6 @@
 """Real, labelled volumes in SPIDER's layout; the files are drawn and written here by SimpleITK."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,11 @@ import pytest
 import SimpleITK
 
 from pipeline.images.detectors.network import HALF_WIDTH_SCALE, HEATS, REGIONS
+from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
 from pipeline.images.errors import UnusableLabelledData
+from pipeline.images.volume import Volume
+from pipeline.training.held_out.labelled import labelled_study
+from pipeline.training.held_out.measuring import judge_labelled
 from pipeline.training.labelled_samples import labelled_sample
 from pipeline.training.labelled_volumes import find_labelled, read_labelled
 
@@ -97,6 +102,47 @@ def test_a_patients_series_are_all_for_training_or_all_for_validation(tmp_path: 
     patients = {part: {name.split("_")[0] for name in found} for part, found in names.items()}
     assert not patients["training"] & patients["validation"]
     assert sum(map(len, names.values())) == 24
+
+
+class Told:
+    """A detector that says what it is told, moved down by some mm."""
+
+    name = "told@sha256:0"
+
+    def __init__(self, down: float) -> None:
+        self._down = down
+
+    def detect(self, volume: Volume) -> DetectedDiscs:
+        """Give the discs that were written, named from the lowest up."""
+        _, row_mm, column_mm = volume.spacing_mm
+        levels = zip(("L5-S1", "L4-L5", "L3-L4"), DISCS.values(), strict=True)
+        discs = [
+            LocatedDisc(level, (4.0, (row + self._down) / row_mm, 90 / column_mm), 0.0, 34.0, 1.0)
+            for level, row in levels
+        ]
+        return DetectedDiscs(tuple(reversed(discs)), levels_known=True, reason="told")
+
+
+@pytest.mark.parametrize(("down", "found", "right"), [(0.0, 3, True), (7.0, 3, True), (9.0, 0, False)])
+def test_a_detector_is_measured_on_labelled_volumes(tmp_path: Path, down: float, found: int, right: bool) -> None:
+    write(tmp_path, "1_t2")
+    (tmp_path / "overview.csv").write_text("new_file_name,subset\n1_t2,validation\n")
+
+    judged = judge_labelled(Told(down), find_labelled(tmp_path, "validation")[0])
+
+    assert (judged.discs, len(judged.in_plane_mm), judged.false) == (3, found, 3 - found)
+    assert (judged.named, judged.right) == (True, right)
+    assert judged.in_plane_mm == pytest.approx([down] * found, abs=0.5)
+
+
+def test_the_sacrum_is_in_view_where_enough_of_a_labelled_volume_lies_below_the_lowest_disc(tmp_path: Path) -> None:
+    write(tmp_path, "1_t2")
+    (tmp_path / "overview.csv").write_text("new_file_name,subset\n1_t2,validation\n")
+    volume = read_labelled(find_labelled(tmp_path, "validation")[0])
+    more = np.pad(volume.voxels, ((0, 0), (0, 20), (0, 0)))
+    below = replace(volume, voxels=more, labels=np.pad(volume.labels, ((0, 0), (0, 20), (0, 0))))
+
+    assert [labelled_study(each).sacrum for each in (volume, below)] == [False, True]
 
 
 def test_a_folder_without_labelled_series_is_refused(tmp_path: Path) -> None:
