@@ -18,9 +18,11 @@ Signal = npt.NDArray[np.float32]
 _LOWEST = 0.45  # least heat of the disc on the sacrum
 _RIVAL = 0.5  # share of that heat from which another disc may be the one on the sacrum
 _FIRST_SACRAL = 0.3  # least heat of the body of S1 below it
-_TRANSITION = 0.32  # least heat of a body that is half lumbar and half sacral
+_TRANSITION = 0.25  # least mean heat of a body that is half lumbar and half sacral
 _S1_REACH_MM = 32.0
 _JUNCTION_MM = 45.0  # around the lowest disc, where a transitional body lies
+_DISC_MM = 12.0
+_SHOWN = 0.3  # least heat of the disc on the sacrum in a slice that shows it
 _ROOM_MM = 30.0  # the slice must show this much below the lowest disc, or the sacrum could be another vertebra
 _CORD = 0.5  # least probability of cord
 _LEAST_CORD_MM = 40.0  # of cord above its end, and of canal below it, for the end to be believed
@@ -141,7 +143,11 @@ def _first_sacral_heat(maps: Signal, disc: Candidate) -> float:
 
 
 def _transition_heat(maps: Signal, disc: Candidate) -> float:
-    """Greatest heat of a transitional body beside the lowest disc, as the second best slice shows it."""
-    heats = np.sort(maps[:, HEATS.index("transition")], axis=0)[-2:].min(axis=0)
+    """Greatest heat of a transitional body beside the lowest disc, in the mean of the slices that show that disc.
+
+    A single slice beside the middle cuts a usual border so that it looks transitional, above all in a curved spine.
+    """
     _, away = _grid_from(maps, disc)
-    return float(heats[away < _JUNCTION_MM].max())
+    shown = maps[:, HEATS.index("lumbosacral"), away < _DISC_MM].max(axis=1)
+    heat = maps[shown >= min(_SHOWN, shown.max()), HEATS.index("transition")].mean(axis=0)
+    return float(heat[away < _JUNCTION_MM].max())

@@ -115,6 +115,12 @@ DOUBTS = [
         id="a transitional body",
     ),
     pytest.param(
+        lumbar(),
+        np.concatenate([maps(S1=(225.0, 100.0), transition=(225.0, 100.0)), *[maps(S1=(225.0, 100.0))] * 5]),
+        "",
+        id="a body that looks transitional in one slice of six",
+    ),
+    pytest.param(
         [*lumbar()[:2], candidate(100.0, heat=0.0), *lumbar()[3:]],
         maps(S1=(225.0, 100.0)),
         "a disc is not seen between the discs 5 and 4 from below",
