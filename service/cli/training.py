@@ -26,7 +26,7 @@ UNFINISHED = "unfinished"
 @train.command()
 def detector(
     out: Out,
-    steps: Annotated[int, typer.Option(help="Batches of drawn slices to train on.")] = 8000,
+    steps: Annotated[int, typer.Option(help="Batches of drawn slices to train on.")] = 5500,
     seed: Annotated[int, typer.Option(help="The same seed draws the same slices.")] = 1,
     data: Annotated[
         Path | None,
@@ -40,7 +40,7 @@ def detector(
 ) -> None:
     """Train the disc detector, and measure it on studies of another generator.
 
-    Example: spinelabel train detector --out weights --steps 8000
+    Example: spinelabel train detector --out weights --steps 5500
     """
     from pipeline.training.detector import DetectorTraining
     from pipeline.training.detector_release import LabelledParts, release_detector
