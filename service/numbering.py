@@ -2,6 +2,7 @@
 
 from sqlmodel import Session, col, select
 
+from integrations.hl7.status import Status
 from pipeline.images.numbering import Numbering
 from pipeline.reports.numbering import unusual_numbering
 from service.candidates import find_study
@@ -12,11 +13,15 @@ from service.study_images import are_removed
 
 
 def numbering_of(session: Session, study: Study) -> Numbering:
-    """Give what is known of a study's levels beside its images: a person's word, and doubts from current reports."""
+    """Give what is known of a study's levels beside its images: a person's word, and doubts from current reports.
+
+    A report that was withdrawn says nothing any more; a preliminary one may raise a doubt before it is labelled.
+    """
     current = (
         select(Report.text)
         .join(Pairing)
         .where(Pairing.study_id == row_id(study), col(Report.superseded_by).is_(None))
+        .where(Report.status != Status.CANCELLED.value)
         .order_by(col(Report.id))
     )
     words = [found for text in session.exec(current) if (found := unusual_numbering(text))]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from integrations.hl7.status import Status
 from pipeline.images.numbering import Numbering
 from pipeline.values import StudyReading
 from service import work
@@ -14,8 +15,13 @@ from service.store.states import WorkState
 from service.store.tables import Report, Study
 from service.work import Workshop, performers
 from service.workflows import Work
-from tests.service.rows import add_study
+from tests.service.rows import DISC, add_study
 from tests.service.workshops import idle_workshop
+
+LUMBARISED = Numbering(doubt='the report speaks of "lumbarisation"')
+
+
+FOUND = StudyReading("1.2", "the only one", True, "counted up from the sacrum", (DISC,), ())
 
 
 @pytest.fixture
@@ -30,7 +36,7 @@ def numberings(engine: Engine, workshop: Workshop, monkeypatch: pytest.MonkeyPat
 
     def read(_reader: object, _paths: object, _conditions: object, numbering: Numbering) -> StudyReading:
         seen.append(numbering)
-        return StudyReading("1.2", "the only one", True, "counted up from the sacrum", (), ())
+        return FOUND
 
     monkeypatch.setattr(work, "read_study", read)
     monkeypatch.setattr(work, "write_documents", lambda *_: None)
@@ -63,7 +69,7 @@ def test_a_report_that_numbers_otherwise_has_the_images_read_again_once(
     performers(workshop)[Work.WRITE](1, "write-2")
 
     assert state(engine) == (WorkState.DONE, 1)
-    assert numberings == [Numbering(), Numbering(doubt='the report speaks of "lumbarisation"')]
+    assert numberings == [Numbering(), LUMBARISED]
 
 
 def test_a_report_that_no_longer_says_so_gives_the_names_back(
@@ -78,6 +84,22 @@ def test_a_report_that_no_longer_says_so_gives_the_names_back(
     performers(workshop)[Work.READ](1, "read-3")
 
     assert numberings[-1] == Numbering()
+
+
+def test_a_report_that_was_withdrawn_gives_the_names_back(
+    engine: Engine, workshop: Workshop, numberings: list[Numbering]
+) -> None:
+    say(engine, "Lumbarisation of S1.")
+    performers(workshop)[Work.WRITE](1, "write-1")
+    performers(workshop)[Work.READ](1, "read-2")
+    with writing(engine) as session:
+        report = session.get_one(Report, 1)
+        report.status, report.labels = Status.CANCELLED.value, WorkState.HELD
+
+    performers(workshop)[Work.WRITE](1, "write-3")
+    performers(workshop)[Work.READ](1, "read-3")
+
+    assert numberings == [Numbering(), LUMBARISED, Numbering()]
 
 
 def test_what_a_person_says_of_levels_is_read_with(
