@@ -5,7 +5,7 @@ from sqlmodel import Session, col, select
 from integrations.hl7.status import Status
 from pipeline.images.numbering import Numbering
 from pipeline.reports.numbering import unusual_numbering
-from service.candidates import find_study
+from service.candidates import find_study, results_changed
 from service.second_tries import read_again
 from service.store.states import WorkState
 from service.store.tables import Pairing, Report, Study, row_id
@@ -25,7 +25,8 @@ def numbering_of(session: Session, study: Study) -> Numbering:
         .order_by(col(Report.id))
     )
     words = [found for text in session.exec(current) if (found := unusual_numbering(text))]
-    return Numbering(study.levels_by_hand, f'the report speaks of "{words[0]}"' if words else "")
+    doubt = f'the report speaks of "{words[0]}"' if words else ""
+    return Numbering(study.levels_by_hand, doubt)
 
 
 def number_by_hand(session: Session, name: str, lowest: str) -> None:
@@ -41,17 +42,22 @@ def number_by_hand(session: Session, name: str, lowest: str) -> None:
     """
     study = find_study(session, name)
     study.levels_by_hand = lowest
+    study.is_disowned = study.series_read is not None
     read_again(session, study)
 
 
 def is_read_anew(session: Session, study: Study) -> bool:
     """Have images read again where reports that came or went since number levels otherwise; tell whether they are.
 
-    Images whose pixels were removed stay as they were read.
+    The study's structured report then waits for that, or for the reading that is under way. Images whose pixels were
+    removed stay as they were read.
     """
-    if study.images != WorkState.DONE or study.images_digest is None or are_removed(session, row_id(study)):
+    if study.series_read is None or are_removed(session, row_id(study)):
         return False
     if numbering_of(session, study).doubt == study.numbering_doubt:
         return False
-    read_again(session, study)
+    study.is_disowned = True
+    if study.images == WorkState.DONE:
+        read_again(session, study)
+    results_changed(session, row_id(study))
     return True

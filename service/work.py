@@ -130,6 +130,7 @@ def read_images(workshop: Workshop, study_id: int, _work_id: str) -> None:
         record_findings(session, Subject(study_id=study_id), result.findings, work=work, now=utc_now())
         current.images_digest, current.series_read = digest, result.series_uid
         current.numbering_doubt, current.levels_reason = numbering.doubt, result.levels_reason
+        current.is_disowned = False
         current.discs = [asdict(disc) for disc in result.discs]
         current.images_reason = "; ".join(dict.fromkeys((result.reason, result.levels_reason)))
         if current.last_image == study.last_image:

@@ -1,24 +1,36 @@
 """Levels that a person or a report numbers otherwise than the images were."""
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from config.conditions import load_conditions
 from integrations.hl7.status import Status
+from integrations.sr.values import Installation
+from pipeline.images.errors import DetectorTooSlow
 from pipeline.images.numbering import Numbering
 from pipeline.values import StudyReading
 from service import work
+from service.candidates import results_changed
+from service.documents import DocumentWriter
 from service.numbering import number_by_hand
+from service.second_tries import try_again
 from service.store.database import reading, writing
 from service.store.states import WorkState
 from service.store.tables import Report, Study
+from service.sweep import sweep
+from service.upkeep import tend
 from service.work import Workshop, performers
-from service.workflows import Work
-from tests.service.rows import DISC, add_study
+from service.workflows import PendingWork, Work, prepare_workflows
+from tests.service.rows import DISC, NOW, add_study
 from tests.service.workshops import idle_workshop
 
 LUMBARISED = Numbering(doubt='the report speaks of "lumbarisation"')
+LONG_AFTER = NOW + timedelta(days=30)
+"""Long after the wait for the images (`pairing.wait_for_images_hours`) is over."""
 
 
 FOUND = StudyReading("1.2", "the only one", True, "counted up from the sacrum", (DISC,), ())
@@ -100,6 +112,104 @@ def test_a_report_that_was_withdrawn_gives_the_names_back(
     performers(workshop)[Work.READ](1, "read-3")
 
     assert numberings == [Numbering(), LUMBARISED, Numbering()]
+
+
+def document(engine: Engine) -> WorkState:
+    with reading(engine) as session:
+        return session.get_one(Study, 1).document
+
+
+def real_writer(engine: Engine, workshop: Workshop) -> Workshop:
+    """Give a workshop that writes structured reports, of which there is no destination."""
+    installation = Installation("2.25.1", "SPINELABEL", "0", load_conditions())
+    writer = DocumentWriter(engine, workshop.store, workshop.settings, installation)
+    return replace(workshop, documents=writer)
+
+
+@pytest.fixture
+def doubtful(
+    engine: Engine, workshop: Workshop, numberings: list[Numbering], monkeypatch: pytest.MonkeyPatch
+) -> Workshop:
+    """A study that was read and whose report, which came long before, says now that it numbers otherwise."""
+    monkeypatch.undo()
+    monkeypatch.setattr(work, "read_study", lambda *_: FOUND)
+    say(engine, "Lumbarisation of S1.")
+    with writing(engine) as session:
+        results_changed(session, 1)
+    return real_writer(engine, workshop)
+
+
+def due(workshop: Workshop) -> list[Work]:
+    asked: list[Work] = []
+    sweep(workshop.engine, lambda kind, _subject, _work_id: asked.append(kind), workshop.settings, LONG_AFTER)
+    return asked
+
+
+@pytest.mark.usefixtures("numberings")
+def test_nothing_is_written_until_disowned_levels_have_been_read_anew(
+    engine: Engine, doubtful: Workshop, tmp_path: Path
+) -> None:
+    prepare_workflows(tmp_path)
+    assert due(doubtful) == [Work.WRITE]
+
+    performers(doubtful)[Work.WRITE](1, "write-1")
+
+    assert tend(engine, PendingWork(tmp_path), LONG_AFTER).asked_again == 0
+    assert due(doubtful) == [Work.READ]
+    performers(doubtful)[Work.WRITE](1, "write-2")
+    assert document(engine) == WorkState.WAITING
+    performers(doubtful)[Work.READ](1, "read-2")
+    assert due(doubtful) == [Work.WRITE]
+    performers(doubtful)[Work.WRITE](1, "write-3")
+    assert document(engine) == WorkState.DONE
+
+
+@pytest.mark.parametrize("images", [WorkState.WAITING, WorkState.QUEUED, WorkState.FAILED])
+def test_disowned_levels_are_not_written_while_late_images_are_read_either(
+    engine: Engine, doubtful: Workshop, images: WorkState
+) -> None:
+    with writing(engine) as session:
+        study = session.get_one(Study, 1)
+        study.images, study.images_digest = images, "without the late images"
+    performers(doubtful)[Work.WRITE](1, "write-1")
+
+    assert Work.WRITE not in due(doubtful)
+    assert state(engine)[1] == 0  # no more than that reading is asked for
+
+
+def test_disowned_levels_wait_for_a_person_where_they_cannot_be_read_anew(
+    engine: Engine, doubtful: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> StudyReading:
+        raise DetectorTooSlow("It", 1)
+
+    performers(doubtful)[Work.WRITE](1, "write-1")
+    monkeypatch.setattr(work, "read_study", fail)
+    performers(doubtful)[Work.READ](1, "read-2")
+    assert due(doubtful) == []
+
+    monkeypatch.setattr(work, "read_study", lambda *_: FOUND)
+    with writing(engine) as session:
+        try_again(session)
+    performers(doubtful)[Work.READ](1, "read-3")
+
+    assert due(doubtful) == [Work.WRITE]
+
+
+def name_levels(engine: Engine, lowest: str) -> None:
+    with writing(engine) as session:
+        number_by_hand(session, "CANARYACC1", lowest)
+
+
+@pytest.mark.usefixtures("numberings")
+def test_what_a_person_disowned_is_not_written_before_it_is_read_anew(engine: Engine, workshop: Workshop) -> None:
+    with writing(engine) as session:
+        results_changed(session, 1)
+    name_levels(engine, "L4-L5")
+
+    assert due(workshop) == [Work.READ]
+    performers(workshop)[Work.READ](1, "read-2")
+    assert due(workshop) == [Work.WRITE]
 
 
 def test_what_a_person_says_of_levels_is_read_with(
