@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from sqlmodel import col, select
 
 from config.conditions import load_conditions
+from config.settings import Settings
 from integrations.hl7.status import Status
 from integrations.sr.values import Installation
 from pipeline.images.errors import DetectorTooSlow
-from pipeline.images.numbering import Numbering
+from pipeline.images.numbering import NO_LEVELS, Numbering
 from pipeline.values import StudyReading
 from service import work
 from service.candidates import results_changed
@@ -20,12 +22,12 @@ from service.numbering import number_by_hand
 from service.second_tries import try_again
 from service.store.database import reading, writing
 from service.store.states import WorkState
-from service.store.tables import Report, Study
-from service.sweep import sweep
+from service.store.tables import FindingRow, Report, Study
+from service.sweep import ask_for_readings, sweep
 from service.upkeep import tend
 from service.work import Workshop, performers
 from service.workflows import PendingWork, Work, prepare_workflows
-from tests.service.rows import DISC, NOW, add_study
+from tests.service.rows import DISC, NOW, add_study, finding
 from tests.service.workshops import idle_workshop
 
 LUMBARISED = Numbering(doubt='the report speaks of "lumbarisation"')
@@ -210,6 +212,59 @@ def test_what_a_person_disowned_is_not_written_before_it_is_read_anew(engine: En
     assert due(workshop) == [Work.READ]
     performers(workshop)[Work.READ](1, "read-2")
     assert due(workshop) == [Work.WRITE]
+
+
+def test_a_reading_that_a_person_overtook_is_left_and_made_again(
+    engine: Engine, workshop: Workshop, numberings: list[Numbering], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*_: object) -> StudyReading:
+        name_levels(engine, "L4-L5")
+        return replace(FOUND, levels_reason="as if nobody had said anything", findings=(finding(level="L5-S1"),))
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(work, "read_study", overtaken)
+        performers(workshop)[Work.READ](1, "read-2")
+    with reading(engine) as session:
+        study = session.get_one(Study, 1)
+        found = session.exec(select(FindingRow.level).where(col(FindingRow.superseded).is_(None))).all()
+    assert (study.images, study.levels_reason) == (WorkState.WAITING, "counted up from the sacrum")
+    assert "L5-S1" not in found
+
+    performers(workshop)[Work.READ](1, "read-3")
+
+    assert state(engine) == (WorkState.DONE, 1)
+    assert numberings[-1].lowest == "L4-L5"
+
+
+@pytest.mark.usefixtures("numberings")
+def test_a_reading_that_fails_after_a_person_overtook_it_is_made_again(
+    engine: Engine, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> StudyReading:
+        name_levels(engine, "L4-L5")
+        raise DetectorTooSlow("It", 1)
+
+    monkeypatch.setattr(work, "read_study", fail)
+    performers(workshop)[Work.READ](1, "read-2")
+
+    assert state(engine) == (WorkState.WAITING, 1)
+
+
+@pytest.mark.usefixtures("numberings")
+def test_a_person_who_names_levels_while_a_reading_is_asked_for_is_not_forgotten(engine: Engine) -> None:
+    asked: list[str] = []
+
+    def meanwhile(_kind: Work, _subject: int, work_id: str) -> None:
+        asked.append(work_id)
+        if len(asked) == 1:
+            name_levels(engine, NO_LEVELS)
+
+    name_levels(engine, "L4-L5")
+    for _ in range(2):
+        ask_for_readings(engine, meanwhile, Settings(), LONG_AFTER)
+
+    assert len(set(asked)) == 2
+    assert state(engine) == (WorkState.QUEUED, 2)
 
 
 def test_what_a_person_says_of_levels_is_read_with(
