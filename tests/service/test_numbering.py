@@ -13,16 +13,17 @@ from config.settings import Settings
 from integrations.hl7.status import Status
 from integrations.sr.values import Installation
 from pipeline.images.errors import DetectorTooSlow
-from pipeline.images.numbering import NO_LEVELS, Numbering
+from pipeline.images.numbering import NO_LEVELS, NamedDisc, Numbering
 from pipeline.values import StudyReading
 from service import work
 from service.candidates import results_changed
 from service.documents import DocumentWriter
+from service.errors import NoDiscs, PixelsRemoved
 from service.numbering import number_by_hand
 from service.second_tries import try_again
 from service.store.database import reading, writing
-from service.store.states import WorkState
-from service.store.tables import FindingRow, Report, Study
+from service.store.states import ObjectState, WorkState
+from service.store.tables import FindingRow, Instance, Report, Series, Study
 from service.sweep import ask_for_readings, sweep
 from service.upkeep import tend
 from service.work import Workshop, performers
@@ -203,6 +204,28 @@ def name_levels(engine: Engine, lowest: str) -> None:
         number_by_hand(session, "CANARYACC1", lowest)
 
 
+def test_what_a_person_says_of_levels_is_read_with_and_belongs_to_the_disc_that_was_the_lowest(
+    engine: Engine, workshop: Workshop, numberings: list[Numbering]
+) -> None:
+    name_levels(engine, "L4-L5")
+    assert state(engine) == (WorkState.WAITING, 1)
+
+    performers(workshop)[Work.READ](1, "read-2")
+
+    assert numberings[-1] == Numbering("L4-L5", NamedDisc("1.2", DISC.centre_mm))
+
+
+@pytest.mark.parametrize("lowest", ["", NO_LEVELS])
+@pytest.mark.usefixtures("numberings")
+def test_what_a_person_says_of_all_levels_belongs_to_no_disc(engine: Engine, lowest: str) -> None:
+    name_levels(engine, "L4-L5")
+    name_levels(engine, lowest)
+
+    with reading(engine) as session:
+        study = session.get_one(Study, 1)
+    assert (study.levels_by_hand, study.disc_by_hand) == (lowest, None)
+
+
 @pytest.mark.usefixtures("numberings")
 def test_what_a_person_disowned_is_not_written_before_it_is_read_anew(engine: Engine, workshop: Workshop) -> None:
     with writing(engine) as session:
@@ -212,6 +235,41 @@ def test_what_a_person_disowned_is_not_written_before_it_is_read_anew(engine: En
     assert due(workshop) == [Work.READ]
     performers(workshop)[Work.READ](1, "read-2")
     assert due(workshop) == [Work.WRITE]
+
+
+def test_a_level_cannot_be_given_to_a_study_without_discs(engine: Engine) -> None:
+    add_study(engine)
+
+    with pytest.raises(NoDiscs, match="not read yet"):
+        name_levels(engine, "L4-L5")
+
+
+def test_a_study_whose_pixels_were_removed_is_not_named_and_the_person_is_told_what_to_do(
+    engine: Engine, numberings: list[Numbering]
+) -> None:
+    with writing(engine) as session:
+        session.add(Series(study_id=1, series_uid="1.2", modality="MR"))
+        session.flush()
+        session.add(
+            Instance(
+                sop_class_uid="1",
+                transfer_syntax_uid="1",
+                series_id=1,
+                sha256="0",
+                file="f",
+                bytes=1,
+                received=NOW,
+                calling_ae="MR",
+                address="127.0.0.1",
+                state=ObjectState.HEADER,
+            )
+        )
+
+    with pytest.raises(PixelsRemoved, match="Send all of it again"):
+        name_levels(engine, "L4-L5")
+
+    assert state(engine) == (WorkState.DONE, 0)
+    assert len(numberings) == 1
 
 
 def test_a_reading_that_a_person_overtook_is_left_and_made_again(
@@ -265,15 +323,3 @@ def test_a_person_who_names_levels_while_a_reading_is_asked_for_is_not_forgotten
 
     assert len(set(asked)) == 2
     assert state(engine) == (WorkState.QUEUED, 2)
-
-
-def test_what_a_person_says_of_levels_is_read_with(
-    engine: Engine, workshop: Workshop, numberings: list[Numbering]
-) -> None:
-    with writing(engine) as session:
-        number_by_hand(session, "CANARYACC1", "L4-L5")
-    assert state(engine) == (WorkState.WAITING, 1)
-
-    performers(workshop)[Work.READ](1, "read-2")
-
-    assert numberings[-1] == Numbering(lowest="L4-L5")

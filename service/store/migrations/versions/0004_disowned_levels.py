@@ -1,4 +1,4 @@
-"""Whether the levels that were read are disowned."""
+"""Which disc a person named, and whether the levels that were read are disowned."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,4 +11,5 @@ depends_on = None
 
 def upgrade() -> None:
     """Bring the schema forward."""
+    op.add_column("study", sa.Column("disc_by_hand", sa.JSON(), nullable=True))
     op.add_column("study", sa.Column("is_disowned", sa.Boolean(), nullable=False, server_default="0"))
