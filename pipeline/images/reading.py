@@ -45,7 +45,7 @@ def read_study(
     naming = Naming(numbering, choice)
     found = name_discs(count_levels(reader.detector, choice, volume), naming, choice.stack, volume)
     placed = tuple(place_disc(volume, disc) for disc in found.discs)
-    findings = judge_study(reader, choice, ReadScan(volume, found, placed), conditions)
+    findings = judge_study(reader, naming, ReadScan(volume, found, placed), conditions)
     has_judges = reader.classification or reader.gradings
     reason = choice.reason if has_judges else f"{choice.reason}; no image classifiers are set"
     return StudyReading(choice.stack.images[0].series_uid, reason, found.levels_known, found.reason, placed, findings)
