@@ -29,7 +29,11 @@ class DetectorSettings(Section):
     ] = None
     device: Annotated[Literal["cpu", "cuda"], Field(description="What the program computes on.")] = "cpu"
     timeout_seconds: Annotated[
-        float, Field(gt=0, description="A program that takes longer for one study is ended, and the study kept.")
+        float,
+        Field(
+            gt=0,
+            description="A program that takes longer for one scan of a study is ended, and the study kept.",
+        ),
     ] = 1800
 
     @model_validator(mode="before")

@@ -16,7 +16,7 @@ class StudyProgress:
 
     `reports` holds the labelling state and time of arrival of each paired report; `is_written` says that a structured
     report was written before, which the new one supersedes. `complete_since` is when a person said to wait for nothing
-    more.
+    more. `is_disowned` says that a person or a report numbers levels otherwise than the images were read.
     """
 
     images: WorkState
@@ -25,6 +25,7 @@ class StudyProgress:
     review_reason: str
     is_written: bool = False
     complete_since: datetime | None = None
+    is_disowned: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,9 @@ def document_due(study: StudyProgress, rules: PairingSettings, now: datetime) ->
     """Decide whether the structured report of a study is due."""
     if study.review_reason:
         return NotYet(study.review_reason, None)
+    if study.is_disowned and study.images != WorkState.DONE:
+        # However long it takes, and where it failed until a person has it tried again.
+        return NotYet("waits for its images to be read anew, since their levels are numbered otherwise", None)
     if any(state in {WorkState.WAITING, WorkState.QUEUED} for state, _ in study.reports):
         return NotYet("waits for its report to be labelled", None)
     labelled = [arrived for state, arrived in study.reports if state in SETTLED]

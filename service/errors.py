@@ -9,6 +9,8 @@ SpinelabelError
     ├── UnknownCohort
     ├── UnusableCohort
     ├── UnknownItem
+    ├── PixelsRemoved
+    ├── NoDiscs
     ├── DemoFailed
     ├── RoleFailed
     ├── EndedTheProcess
@@ -46,6 +48,20 @@ class DiskNearlyFull(StoreError):
 
 class UnknownItem(ServiceError):
     """No row has this number or name."""
+
+
+class PixelsRemoved(ServiceError):
+    """Pixels of the study were removed (`storage.keep_images_days`). Send all of it again, then name its levels."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class NoDiscs(ServiceError):
+    """The study has no discs to name: its images were not read yet, or none were found. Its page says which."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
 
 
 class UnknownCohort(ServiceError):

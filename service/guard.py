@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
-from sqlmodel import Session, select
+from sqlmodel import Session, SQLModel, select
 from structlog.typing import FilteringBoundLogger
 
 from config.errors import SpinelabelError
@@ -38,7 +38,7 @@ class Kept:
 
     Attributes:
         table: the rows that it is about.
-        version: the column that tells whether a row is still what it was at the start; if not, newer work is on its
+        version: the columns that tell whether a row is still what it was at the start; if not, newer work is on its
             way, and a failure changes nothing.
         fail: writes a failure onto the row.
         starts: the column that counts starts, where they are counted.
@@ -46,10 +46,14 @@ class Kept:
     """
 
     table: type[Report | Study | Delivery]
-    version: str
+    version: tuple[str, ...]
     fail: Callable[[Session, int, str], None]
     starts: str | None = None
     counts: bool = True
+
+    def version_of(self, row: SQLModel) -> tuple[object, ...]:
+        """Give what tells this state of a row from a later one."""
+        return tuple(getattr(row, column) for column in self.version)
 
 
 def guarded(edge: Edge, perform: Perform, kept: Kept) -> Perform:
@@ -61,7 +65,7 @@ def guarded(edge: Edge, perform: Perform, kept: Kept) -> Perform:
 
     def at_the_edge(subject: int, work_id: str) -> None:
         with reading(edge.engine) as session:
-            seen = getattr(session.get_one(kept.table, subject), kept.version)
+            seen = kept.version_of(session.get_one(kept.table, subject))
         try:
             _begin(edge.engine, kept, subject)
             perform(subject, work_id)
@@ -80,7 +84,7 @@ class _Failure:
     """What was raised, and the version of the row that the work began with."""
 
     error: Exception
-    version: object
+    version: tuple[object, ...]
 
 
 def _failed(engine: Engine, kept: Kept, subject: int, failure: _Failure) -> None:
@@ -89,7 +93,7 @@ def _failed(engine: Engine, kept: Kept, subject: int, failure: _Failure) -> None
     may_pass = not known or isinstance(error, ServerAway)
     with writing(engine) as session:
         row = session.get_one(kept.table, subject, with_for_update=True)
-        if getattr(row, kept.version) != failure.version:
+        if kept.version_of(row) != failure.version:
             return
         if may_pass and kept.starts is not None and getattr(row, kept.starts) < MOST_STARTS:
             raise TryAgain(type(error).__name__) from None  # its message could quote a patient

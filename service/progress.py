@@ -33,6 +33,7 @@ def studies_progress(session: Session, studies: Sequence[Study]) -> dict[int, St
             review_reason=study.review_reason,
             is_written=number in written,
             complete_since=study.complete_since,
+            is_disowned=study.is_disowned,
         )
         for number, study in zip(numbers, studies, strict=True)
     }

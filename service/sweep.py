@@ -54,11 +54,13 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, settings: Settings, now: 
         seen = digest == study.images_digest
         if not seen:
             enqueue(Work.READ, study_id, reading_id(study_id, digest, study.images_attempt, settings))
-        # An image that arrived meanwhile has moved last_image on, and the study waits for its quiet time again.
+        # An image that arrived meanwhile has moved last_image on, and the study waits for its quiet time again; a
+        # person who numbered levels meanwhile has asked for another reading.
         state = WorkState.DONE if seen else WorkState.QUEUED
         with writing(engine) as session:
             current = session.get_one(Study, study_id, with_for_update=True)
-            if current.images == WorkState.WAITING and current.last_image == study.last_image:
+            unchanged = (current.last_image, current.images_attempt) == (study.last_image, study.images_attempt)
+            if current.images == WorkState.WAITING and unchanged:
                 current.images = state
                 session.add(current)
 

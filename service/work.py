@@ -82,10 +82,10 @@ def performers(workshop: Workshop) -> dict[Work, Perform]:
     """Give the function for each kind of work."""
     edge = Edge(workshop.engine, workshop.log)
     kinds = {
-        Work.LABEL: (label_report, Kept(Report, "superseded_by", _label_failed, "labels_starts", counts=False)),
-        Work.READ: (read_images, Kept(Study, "last_image", _reading_failed, "images_starts")),
-        Work.WRITE: (write_report, Kept(Study, "results", _writing_failed, "document_starts")),
-        Work.DELIVER: (deliver_document, Kept(Delivery, "attempts", _delivery_failed)),
+        Work.LABEL: (label_report, Kept(Report, ("superseded_by",), _label_failed, "labels_starts", counts=False)),
+        Work.READ: (read_images, Kept(Study, ("last_image", "images_attempt"), _reading_failed, "images_starts")),
+        Work.WRITE: (write_report, Kept(Study, ("results",), _writing_failed, "document_starts")),
+        Work.DELIVER: (deliver_document, Kept(Delivery, ("attempts",), _delivery_failed)),
     }
     return {work: guarded(edge, partial(perform, workshop), kept) for work, (perform, kept) in kinds.items()}
 
@@ -127,9 +127,12 @@ def read_images(workshop: Workshop, study_id: int, _work_id: str) -> None:
     work = reading_id(study_id, digest, study.images_attempt, workshop.settings)
     with writing(workshop.engine) as session:
         current = session.get_one(Study, study_id)
+        if current.images_attempt != study.images_attempt:
+            return  # another reading was asked for meanwhile, as by a person who numbers the levels
         record_findings(session, Subject(study_id=study_id), result.findings, work=work, now=utc_now())
         current.images_digest, current.series_read = digest, result.series_uid
         current.numbering_doubt, current.levels_reason = numbering.doubt, result.levels_reason
+        current.is_disowned = False
         current.discs = [asdict(disc) for disc in result.discs]
         current.images_reason = "; ".join(dict.fromkeys((result.reason, result.levels_reason)))
         if current.last_image == study.last_image:

@@ -13,6 +13,7 @@ from pipeline.images.disc_places import place_disc
 from pipeline.images.errors import UnreadablePixels
 from pipeline.images.findings import DiscEvidence, abstain_from_all, classify_discs
 from pipeline.images.graded import Grading, abstain_from_grades, grade_discs
+from pipeline.images.numbering import Naming, name_discs
 from pipeline.images.reader import Classification, ImageReader
 from pipeline.images.series import SeriesChoice, choose_whole_spine
 from pipeline.images.stacks import Stack
@@ -36,16 +37,19 @@ class ReadScan:
 
 
 def judge_study(
-    reader: ImageReader, choice: SeriesChoice, chosen: ReadScan, conditions: Collection[str]
+    reader: ImageReader, naming: Naming, chosen: ReadScan, conditions: Collection[str]
 ) -> tuple[Finding, ...]:
-    """Give the findings of a study from its chosen scan; conditions of the whole spine from the scan that shows it."""
+    """Give the findings of a study from its chosen scan; conditions of the whole spine from the scan that shows it.
+
+    The chosen scan's discs have been named as people do; those of the whole spine are named so here.
+    """
     gradings = _asked(reader, conditions)
     findings: tuple[Finding, ...] = ()
     if part := reader.classification:
-        near, wide = _share_out(part.classifiers, choice)
+        near, wide = _share_out(part.classifiers, naming.choice)
         findings = _classify(reader, replace(part, classifiers=near), chosen, conditions)
         if wide:
-            findings += _classify_wide(reader, replace(part, classifiers=wide[1]), wide[0], conditions)
+            findings += _classify_wide(reader, replace(part, classifiers=wide[1]), wide[0], conditions, naming)
     if gradings:
         provenance = _provenance(reader, None, _digest(chosen.volume))
         findings += grade_discs(gradings, chosen.found, chosen.placed, provenance)
@@ -78,7 +82,7 @@ def _share_out(
 
 
 def _classify_wide(
-    reader: ImageReader, part: Classification, stack: Stack, conditions: Collection[str]
+    reader: ImageReader, part: Classification, stack: Stack, conditions: Collection[str], naming: Naming
 ) -> tuple[Finding, ...]:
     """Classify by a stack of the whole spine, whose discs are not shown: the study's are those of the chosen one."""
     name = f" of the series {stack.images[0].description or 'without a name'}"
@@ -87,7 +91,7 @@ def _classify_wide(
     except UnreadablePixels as error:
         provenance = _provenance(reader, part, _NOTHING)
         return abstain_from_all(part.classifiers, conditions, f"{error}{name}", provenance)
-    found = reader.detector.detect(volume)
+    found = name_discs(reader.detector.detect(volume), naming, stack, volume)
     placed = tuple(place_disc(volume, disc) for disc in found.discs)
     return _classify(reader, part, ReadScan(volume, found, placed, name), conditions)
 

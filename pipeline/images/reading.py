@@ -8,7 +8,7 @@ from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.disc_places import place_disc
 from pipeline.images.errors import UnreadablePixels
 from pipeline.images.judging import ReadScan, abstain_from_study, judge_study
-from pipeline.images.numbering import AS_COUNTED, Numbering, apply_numbering
+from pipeline.images.numbering import AS_COUNTED, Naming, Numbering, name_discs
 from pipeline.images.reader import ImageReader
 from pipeline.images.series import SeriesChoice, choose_series, read_headers
 from pipeline.images.stations import Scan, settle_levels
@@ -42,9 +42,10 @@ def read_study(
         volume = load_volume(choice.stack)
     except UnreadablePixels as error:
         return _nothing_read(reader, conditions, str(error))
-    found = apply_numbering(count_levels(reader.detector, choice, volume), numbering)
+    naming = Naming(numbering, choice)
+    found = name_discs(count_levels(reader.detector, choice, volume), naming, choice.stack, volume)
     placed = tuple(place_disc(volume, disc) for disc in found.discs)
-    findings = judge_study(reader, choice, ReadScan(volume, found, placed), conditions)
+    findings = judge_study(reader, naming, ReadScan(volume, found, placed), conditions)
     has_judges = reader.classification or reader.gradings
     reason = choice.reason if has_judges else f"{choice.reason}; no image classifiers are set"
     return StudyReading(choice.stack.images[0].series_uid, reason, found.levels_known, found.reason, placed, findings)

@@ -54,8 +54,10 @@ class Study(SQLModel, table=True):
     `results` counts how often they changed, and before `document_not_before` the report need not be thought of again.
     `images_attempt` counts how often a person had it read again, `images_starts` and `document_starts` how often that
     work was started since. `levels_reason` says how the levels were named, `levels_by_hand` is how a person numbers
-    them (see `Numbering.lowest`), and `numbering_doubt` what the reports said against the usual numbers when the images
-    were read. `complete_since` is when a person said that nothing more is to be waited for.
+    them (see `Numbering.lowest`) and `disc_by_hand` which disc that person saw (`NamedDisc`), and `numbering_doubt`
+    what the reports said against the usual numbers when the images were read. `is_disowned` tells that a person or a
+    report has numbered otherwise since, so that nothing is written until they are read anew. `complete_since` is when a
+    person said that nothing more is to be waited for.
     """
 
     id: int | None = Field(default=None, primary_key=True)
@@ -77,8 +79,10 @@ class Study(SQLModel, table=True):
     images_reason: str = ""
     series_read: str | None = None
     levels_by_hand: str = ""
+    disc_by_hand: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
     levels_reason: str = ""
     numbering_doubt: str = ""
+    is_disowned: bool = False
     discs: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     results: int = 0
     document: WorkState = state_column(WorkState.DONE, WorkState)

@@ -12,7 +12,7 @@ from service.destinations import Outlook
 from service.store.findings import current_findings
 from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, ProvenanceRow, Series, Study, row_id
 from service.web.lines import Standing, delivery_outlooks, study_standings
-from service.web.study_picture import has_picture
+from service.web.study_picture import has_picture, how_named
 from service.web.timeline import Event, study_timeline
 
 
@@ -36,7 +36,10 @@ class DocumentLine:
 
 @dataclass(frozen=True)
 class StudyPage:
-    """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance."""
+    """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance.
+
+    `how_named` says how the discs were named.
+    """
 
     study: Study
     patient: Patient
@@ -47,6 +50,7 @@ class StudyPage:
     calibrations: dict[int, str]
     documents: list[DocumentLine]
     has_picture: bool
+    how_named: str
 
 
 def study_page(session: Session, settings: Settings, link: str, now: datetime) -> StudyPage | None:
@@ -67,6 +71,7 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         calibrations=_calibrations(session, findings),
         documents=_documents(session, settings, number),
         has_picture=has_picture(session, study),
+        how_named=how_named(study),
     )
 
 

@@ -29,14 +29,18 @@ def study_picture(session: Session, store: ObjectStore, link: str, limits: str) 
         return None
     findings = to_findings(session, current_findings(session, row_id(study)))
     try:
-        picture = draw_discs(
-            read_header(store.path(file)), _discs(study), caption(findings, study.levels_reason, limits)
-        )
+        captions = caption(findings, how_named(study), limits)
+        picture = draw_discs(read_header(store.path(file)), _discs(study), captions)
     except (NotAnImage, UnreadablePixels):
         return None
     content = BytesIO()
     picture.save(content, format="PNG")
     return content.getvalue()
+
+
+def how_named(study: Study) -> str:
+    """Say how a study's discs were named; one read before schema 0003 says so among the reasons of its images only."""
+    return study.levels_reason or study.images_reason
 
 
 def _discs(study: Study) -> list[Disc]:

@@ -54,6 +54,22 @@ def test_a_structured_report_is_corrected_at_once_when_its_report_is_withdrawn()
     assert document_due(study, RULES, NOW) == Due()
 
 
+@pytest.mark.parametrize("images", [W.WAITING, W.QUEUED, W.FAILED])
+@pytest.mark.parametrize("complete_since", [None, NOW])
+def test_levels_that_are_numbered_otherwise_are_not_written_before_they_are_read_anew(
+    images: WorkState, complete_since: datetime | None
+) -> None:
+    study = StudyProgress(
+        images, LONG_AGO, [(W.DONE, LONG_AGO)], "", is_written=True, complete_since=complete_since, is_disowned=True
+    )
+
+    decision = document_due(study, RULES, NOW)
+
+    assert isinstance(decision, NotYet)
+    assert decision.until is None
+    assert "read anew" in decision.reason
+
+
 def test_a_wait_says_when_it_ends() -> None:
     decision = document_due(StudyProgress(W.DONE, JUST_NOW, [], ""), RULES, NOW)
 

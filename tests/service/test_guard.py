@@ -37,7 +37,7 @@ def fail(session: Session, subject: int, reason: str) -> None:
 
 def perform_once(engine: Engine, perform: Callable[[int, str], None]) -> None:
     edge = Edge(engine, configure_log("work"))
-    guarded(edge, perform, Kept(Study, "last_image", fail, "images_starts"))(1, "read-1")
+    guarded(edge, perform, Kept(Study, ("last_image",), fail, "images_starts"))(1, "read-1")
 
 
 def study(engine: Engine) -> Study:

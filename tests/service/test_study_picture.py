@@ -72,6 +72,19 @@ def test_a_study_says_in_words_what_its_picture_shows(page: TestClient, discs_ad
     assert "counted up from the sacrum" in text(page, address).lower()
 
 
+def test_a_study_that_was_read_before_the_names_had_a_reason_says_what_its_images_say(
+    engine: Engine, page: TestClient, discs_address: str
+) -> None:
+    with writing(engine) as session:
+        study = session.get_one(Study, 1)
+        study.levels_reason, study.images_reason = "", "the only usable series; counted up from the sacrum"
+
+    shown = page.get(discs_address.removesuffix("/discs.png")).text
+
+    assert "<figcaption>the only usable series; counted up from the sacrum" in shown
+    assert page.get(discs_address).status_code == 200
+
+
 def test_where_pixels_were_removed_there_is_no_picture(engine: Engine, page: TestClient, discs_address: str) -> None:
     with writing(engine) as session:
         instance = session.get_one(Instance, 1)

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless
 
 from config.conditions import DISC_LEVELS
+from pipeline.images.numbering import AS_COUNTED, NO_LEVELS, NamedDisc, Numbering
 from pipeline.images.reader import Classification, ImageReader
 from pipeline.images.reading import read_study
 from pipeline.values import State, StudyReading
@@ -28,7 +30,7 @@ class HeightEncoder:
         return cut[:4, 0, 0] * 0 + cut.any(axis=(1, 2)).sum()
 
 
-def read(tmp_path: Path, *, spoilt: bool = False) -> StudyReading:
+def read(tmp_path: Path, *, spoilt: bool = False, numbering: Numbering = AS_COUNTED) -> StudyReading:
     paths = []
     for uid, pixel, count in ((LUMBAR, 10.0, 5), (WHOLE, 20.0, 7)):
         for number, place in enumerate(positions(count), 1):
@@ -50,7 +52,7 @@ def read(tmp_path: Path, *, spoilt: bool = False) -> StudyReading:
         ),
     )
     reader = ImageReader(FixedDetector(), Classification(HeightEncoder(), classifiers, "0"), "test")
-    return read_study(reader, paths, CONDITIONS)
+    return read_study(reader, paths, CONDITIONS, numbering)
 
 
 def test_a_condition_of_the_whole_spine_is_read_from_its_series_and_says_so(tmp_path: Path) -> None:
@@ -70,3 +72,24 @@ def test_a_series_of_the_whole_spine_that_cannot_be_decoded_costs_only_its_own_c
     assert (findings["woodworm"].state, findings["woodworm"].answer) == (State.NOT_IMAGED, None)
     assert "cannot be decoded" in findings["woodworm"].reason
     assert findings["mould"].answer is True
+
+
+@pytest.mark.parametrize(
+    ("numbering", "reason"),
+    [
+        pytest.param(Numbering(NO_LEVELS), "a person says that they cannot be told", id="by a person"),
+        pytest.param(Numbering(doubt="the report says L6"), "the report says L6", id="by the report"),
+        pytest.param(
+            Numbering("L4-L5", NamedDisc(LUMBAR, (0.0, 0.0, 60.0))),
+            "a person named discs of other images",
+            id="by a person elsewhere",
+        ),
+    ],
+)
+def test_names_that_are_withheld_on_the_chosen_scan_are_withheld_on_that_of_the_whole_spine(
+    tmp_path: Path, numbering: Numbering, reason: str
+) -> None:
+    findings = {finding.condition: finding for finding in read(tmp_path, numbering=numbering).findings}
+
+    expected = f"levels unknown: {reason}, so all 3 discs found of the series T2 20 were read"
+    assert findings["woodworm"].reason == expected
