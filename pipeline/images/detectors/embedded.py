@@ -53,7 +53,7 @@ class EmbeddedDetector:
             _locate(candidate, level, volume.spacing_mm)
             for candidate, level in zip(named.discs, named.levels, strict=True)
         )
-        return DetectedDiscs(discs, named.known, named.reason, named.below_axis, named.doubtful)
+        return DetectedDiscs(discs, named.known, named.reason, named.below_axis, named.doubtful, gap=named.gap)
 
     def _turned_fault(self, slices: Sequence[Image], maps: Image) -> str:
         """Say how a picture is turned whose levels can be counted only once it is turned back; empty for others.
