@@ -1,6 +1,6 @@
 """What a program of another project answered, to discs of a volume that can be relied on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from config.conditions import DISC_LEVELS
 from pipeline.images.detectors.exchange import Answer, AnsweredDisc, read_answer, read_array
 from pipeline.images.detectors.label_maps import LabelMap, measure_disc
 from pipeline.images.detectors.protocol import UNKNOWN, DetectedDiscs, LocatedDisc
+from pipeline.images.detectors.spacing import long_step
 from pipeline.images.errors import UnusableAnswer
 from pipeline.images.volume import Volume
 
@@ -50,9 +51,19 @@ def read_discs(folder: Path, volume: Volume, title: str) -> DetectedDiscs:
     discs = tuple(disc for i in kept if (disc := located[i]))
     known = answer.levels_known and bool(discs)
     _check_levels(discs, known=known, judge=judge)
+    if answer.levels_known and answer.doubtful:
+        raise judge.refuse("levels are said to be known and to be in doubt")
     reason = answer.reason if known else f"{UNKNOWN}{answer.reason}" if discs else "no discs were found"
-    found = DetectedDiscs(discs, known, reason, encodings=None if encodings is None else encodings[kept])
-    return _withhold_doubted(found, judge)
+    _, row_mm, column_mm = volume.spacing_mm
+    found = DetectedDiscs(
+        discs,
+        known,
+        reason,
+        doubtful=answer.doubtful,
+        encodings=None if encodings is None else encodings[kept],
+        gap=long_step([(disc.centre[1] * row_mm, disc.centre[2] * column_mm) for disc in discs]),
+    )
+    return _withhold_unsure(found, judge) if known else found
 
 
 def _row(disc: LocatedDisc | None) -> float:
@@ -106,21 +117,27 @@ def _check_levels(discs: tuple[LocatedDisc, ...], *, known: bool, judge: _Judge)
         raise judge.refuse("a disc has no name, or one that no disc has, although levels are said to be known")
 
 
-def _withhold_doubted(found: DetectedDiscs, judge: _Judge) -> DetectedDiscs:
-    doubt = _doubt([disc.level or "" for disc in found.discs], found, judge) if found.levels_known else ""
-    return found.without_levels(doubt) if doubt else found
+def _withhold_unsure(found: DetectedDiscs, judge: _Judge) -> DetectedDiscs:
+    levels = [disc.level or "" for disc in found.discs]
+    if fault := _view_fault(levels, found, judge):
+        return found.without_levels(fault)
+    doubt = _doubt(levels, judge)
+    return replace(found.without_levels(doubt), doubtful=True) if doubt else found
 
 
-def _doubt(levels: list[str], found: DetectedDiscs, judge: _Judge) -> str:
-    """Say why names are not to be relied on; empty where they are."""
+def _view_fault(levels: list[str], found: DetectedDiscs, judge: _Judge) -> str:
+    """Say why the sacrum is not surely in view; empty where it is. Another scan may show it."""
     below = (judge.volume.voxels.shape[1] - found.discs[-1].centre[1]) * judge.volume.spacing_mm[1]
+    if DISC_LEVELS[-1] not in levels:
+        return f"{judge.title} names them without L5-S1 in view"
+    return "too little is in view below the last disc to tell the sacrum" if below < _ROOM_MM else ""
+
+
+def _doubt(levels: list[str], judge: _Judge) -> str:
+    """Say why names counted from a sacrum in view contradict themselves; empty where they do not."""
     between, usual = len(levels) - 2, len(DISC_LEVELS) - 2
     if levels != sorted(set(levels), key=DISC_LEVELS.index):
         return f"{judge.title} gives names twice, or not in order from head to foot"
-    if levels[-1] != DISC_LEVELS[-1]:
-        return f"{judge.title} names them without L5-S1 in view"
-    if below < _ROOM_MM:
-        return "too little is in view below the last disc to tell the sacrum"
     if levels[0] == DISC_LEVELS[0] and between != usual:
         return f"between C2-C3 and L5-S1 {judge.title} found {between} discs, where {usual} are usual"
     return ""

@@ -24,6 +24,8 @@ writes `answer.json`; what it prints is not read. Nothing in the folder says who
     levels_known  whether the discs have names. True only where the program saw the sacrum; then every disc has one,
                   and L5-S1 is among them.
     reason        a sentence part for people: from what levels were counted, or why they are unknown
+    doubtful      left out, or true where levels are unknown although the sacrum is seen, since it cannot be counted
+                  from: a segment too many, a name given twice. No other scan then gives the discs their names.
     discs         a list, which may be empty, of discs with
         level       "C2-C3" to "L5-S1", null for all where levels are unknown
         confidence  0 to 1, null where the program gives none
@@ -94,6 +96,7 @@ class Answer(_Answer):
 
     levels_known: bool
     reason: Words
+    doubtful: bool = False
     discs: Annotated[tuple[AnsweredDisc, ...], Field(max_length=40)]
     to_volume: Matrix | None = None
 

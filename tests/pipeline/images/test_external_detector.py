@@ -73,6 +73,7 @@ def test_what_a_program_answers_is_taken_over(tmp_path: Path) -> None:
         pytest.param(answering(disc("L5-L6")), UnusableAnswer, "no disc has", id="a name that no disc has"),
         pytest.param(answering(disc(None)), UnusableAnswer, "no name", id="known levels without a name"),
         pytest.param(answering(disc(), known=False), UnusableAnswer, "have names", id="names although unknown"),
+        pytest.param(answering(disc(), doubtful=True), UnusableAnswer, "to be in doubt", id="names that are in doubt"),
         pytest.param(
             answering({"level": "L5-S1", "confidence": None, "label": 7}), UnusableAnswer, "label", id="no label map"
         ),
@@ -124,23 +125,37 @@ def test_an_error_never_quotes_what_the_answer_held(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("discs", "reason"),
+    ("discs", "reason", "doubtful"),
     [
-        pytest.param([disc("L4-L5")], "without L5-S1 in view", id="no anchor"),
-        pytest.param([disc(row=175.0)], "too little is in view below", id="the picture ends below the disc"),
-        pytest.param([disc("L4-L5", 120.0), disc(row=100.0)], "not in order", id="names out of order"),
-        pytest.param([disc(row=80.0), disc(row=100.0)], "names twice", id="a name twice"),
-        pytest.param([disc("C2-C3", 20.0), disc()], "found 0 discs, where 21 are usual", id="a count that disagrees"),
+        pytest.param([disc("L4-L5")], "without L5-S1 in view", False, id="no anchor"),
+        pytest.param([disc(row=175.0)], "too little is in view below", False, id="the picture ends below the disc"),
+        pytest.param([disc("L4-L5", 120.0), disc(row=100.0)], "not in order", True, id="names out of order"),
+        pytest.param([disc(row=80.0), disc(row=100.0)], "names twice", True, id="a name twice"),
+        pytest.param([disc("C2-C3", 20.0), disc()], "found 0 discs, where 21 are usual", True, id="another count"),
     ],
 )
 def test_names_that_a_program_cannot_know_are_withheld(
-    discs: list[dict[str, object]], reason: str, tmp_path: Path
+    discs: list[dict[str, object]], reason: str, doubtful: bool, tmp_path: Path
 ) -> None:
     found = found_by(tmp_path, answering(*discs))
 
     assert not found.levels_known
     assert {each.level for each in found.discs} == {None}
     assert reason in found.reason
+    assert found.doubtful is doubtful
+
+
+def test_a_program_s_own_doubt_is_taken_over(tmp_path: Path) -> None:
+    assert found_by(tmp_path, answering(disc(None), known=False, doubtful=True)).doubtful
+    assert not found_by(tmp_path, answering(disc(None), known=False)).doubtful
+
+
+def test_a_disc_that_a_program_left_out_is_noticed_by_the_distance(tmp_path: Path) -> None:
+    rows = (20.0, 50.0, 110.0, 140.0)
+
+    found = found_by(tmp_path, answering(*(disc(None, row) for row in rows), known=False))
+
+    assert found.passed_over == "the distance is too long between the discs 3 and 2 from below"
 
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def detect(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
 def answered(numbers: set[int]) -> dict[str, Any]:
     """Name the discs among the numbers of a label map."""
     found = [i for i, number in enumerate(DISCS) if number in numbers]
-    known, reason = named(numbers)
+    known, doubtful, reason = named(numbers)
     discs = [
         {
             "level": f"{VERTEBRAE[i]}-{VERTEBRAE[i + 1]}" if known else None,
@@ -81,16 +81,17 @@ def answered(numbers: set[int]) -> dict[str, Any]:
     ]
     if SIXTH_LUMBAR[1] in numbers:
         discs.append({"level": None, "confidence": None, "label": SIXTH_LUMBAR[1]})
-    return {"format": 1, "levels_known": known and bool(discs), "reason": reason, "discs": discs}
+    sure = {"levels_known": known and bool(discs), "doubtful": doubtful, "reason": reason}
+    return {"format": 1, **sure, "discs": discs}
 
 
-def named(numbers: set[int]) -> tuple[bool, str]:
-    """Tell whether names can be given, and why."""
+def named(numbers: set[int]) -> tuple[bool, bool, str]:
+    """Tell whether names can be given, whether they are in doubt, and why."""
     if not numbers.isdisjoint(SIXTH_LUMBAR):
-        return False, "TotalSpineSeg sees a sixth lumbar vertebra"
+        return False, True, "TotalSpineSeg sees a sixth lumbar vertebra"
     if SACRUM not in numbers or DISCS[-1] not in numbers:
-        return False, "the sacrum is not in view"
-    return True, "counted up from the sacrum by TotalSpineSeg"
+        return False, False, "the sacrum is not in view"
+    return True, False, "counted up from the sacrum by TotalSpineSeg"
 
 
 def main() -> int:
