@@ -115,6 +115,24 @@ def test_a_segment_too_many_takes_all_names_and_keeps_the_discs(bridge: ModuleTy
     assert len(answer["discs"]) == len(DISC_LEVELS) + len(numbers & {96, 125, 128})
 
 
+@pytest.mark.parametrize(
+    ("written", "nothing"),
+    [
+        pytest.param((), False, id="its network did not run"),
+        pytest.param(("step1_raw",), True, id="its network showed nothing"),
+        pytest.param(("step1_raw", "step1_output"), False, id="it failed later"),
+    ],
+)
+def test_totalspineseg_found_nothing_only_where_its_network_ran(
+    written: tuple[str, ...], nothing: bool, tmp_path: Path
+) -> None:
+    for name in written:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "volume.nii.gz").touch()
+
+    assert totalspineseg_bridge.found_nothing(tmp_path) is nothing
+
+
 @pytest.mark.parametrize("bridge", [spinenet_bridge, totalspineseg_bridge, spineps_bridge])
 def test_a_bridge_stands_alone(bridge: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "request.json").write_text('{"format": 1, "task": "about", "device": "cpu"}')

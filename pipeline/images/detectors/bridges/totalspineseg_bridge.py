@@ -57,14 +57,20 @@ def detect(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     try:
         segment()
     except ValueError:
-        if any((segmented / "step1_output").glob("*.nii.gz")):
+        if not found_nothing(segmented):
             raise
-        return answered(set())  # it found no spine, or nothing to count discs from
+        return answered(set())
     image = nibabel.load(segmented / "step2_output" / "volume.nii.gz")
     labels = np.asanyarray(image.dataobj).round().astype(np.int16)
     np.save(folder / "labels.npy", labels)
     to_volume = np.linalg.inv(affine) @ image.affine
     return {**answered(set(np.unique(labels).tolist())), "to_volume": to_volume.tolist()}
+
+
+def found_nothing(segmented: Path) -> bool:
+    """Tell whether the first network ran and showed no spine, or nothing to count discs from."""
+    has_run = any((segmented / "step1_raw").glob("*.nii.gz"))
+    return has_run and not any((segmented / "step1_output").glob("*.nii.gz"))
 
 
 def answered(numbers: set[int]) -> dict[str, Any]:
