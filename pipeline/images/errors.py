@@ -5,6 +5,7 @@ ImageError
 ├── UnusableStack
 │   ├── TooFewSlices
 │   ├── SliceGap
+│   ├── ImpossibleField
 │   └── MissingPixels
 ├── UnreadablePixels
 ├── DiscOutsideScan
@@ -45,6 +46,15 @@ class SliceGap(UnusableStack):
         super().__init__(
             f"{kind}, {distance:.1f} mm between x = {between[0]:.1f} and x = {between[1]:.1f} "
             f"where {usual:.1f} mm is usual; send the series again if slices are missing"
+        )
+
+
+class ImpossibleField(UnusableStack):
+    """By the header's pixel spacing the picture would be far smaller or larger than one of a spine."""
+
+    def __init__(self, height: float, width: float) -> None:
+        super().__init__(
+            f"the picture would measure {height:.4g} by {width:.4g} mm; send the series again with its true spacing"
         )
 
 
