@@ -16,6 +16,7 @@ ImageError
 │   ├── DetectorUnavailable
 │   ├── DetectorEnded
 │   ├── DetectorTooSlow
+│   ├── DetectorSilent
 │   └── UnusableAnswer
 └── TrainingFailed
 """
@@ -110,6 +111,16 @@ class DetectorTooSlow(DetectorFailed):
         super().__init__(
             f"{title} gave no answer within {seconds:g} s and was ended. "
             "Set images.detector.timeout_seconds higher, or see why it is slow."
+        )
+
+
+class DetectorSilent(DetectorFailed):
+    """The program did not say in time which package it runs."""
+
+    def __init__(self, title: str, seconds: float) -> None:
+        super().__init__(
+            f"{title} did not say within {seconds:g} s which version it is, and was ended. "
+            "See why its interpreter or the import of its package is slow, and run `spinelabel check` again."
         )
 
 

@@ -11,9 +11,16 @@ import pytest
 from config.detector_kinds import DETECTOR_PACKAGES, DetectorKind
 from config.image_settings import DetectorSettings
 from pipeline.images.detectors.exchange import volume_affine
-from pipeline.images.detectors.external import ExternalDetector, check_external_detector, load_external_detector
+from pipeline.images.detectors.external import ExternalDetector, load_external_detector
 from pipeline.images.detectors.protocol import DetectedDiscs
-from pipeline.images.errors import DetectorEnded, DetectorFailed, DetectorTooSlow, DetectorUnavailable, UnusableAnswer
+from pipeline.images.errors import (
+    DetectorEnded,
+    DetectorFailed,
+    DetectorSilent,
+    DetectorTooSlow,
+    DetectorUnavailable,
+    UnusableAnswer,
+)
 from pipeline.images.volume import Volume
 from tests.peers.detector import bars_volume, stand_in, stand_in_interpreter
 from tests.waiting import wait_until
@@ -214,11 +221,25 @@ def test_a_package_that_is_not_installed_is_said_to_be_missing(kind: DetectorKin
         load_external_detector(settings)
 
 
+def test_a_package_that_takes_too_long_to_say_its_version_is_not_sent_to_the_setting_for_discs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.images.detectors.program._ABOUT_SECONDS", 0.2)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
+    python.chmod(0o755)
+
+    with pytest.raises(DetectorSilent) as failure:
+        load_external_detector(DetectorSettings(kind="spineps", python=python, licence="accepted"))
+
+    assert "timeout_seconds" not in str(failure.value)
+
+
 def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
     settings = DetectorSettings(kind="spineps", python=tmp_path / "python", licence="accepted")
 
     with pytest.raises(DetectorUnavailable, match=r"python: No such file or directory.*images\.detector\.python"):
-        check_external_detector(settings)
+        load_external_detector(settings)
 
 
 @pytest.mark.parametrize(
