@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +78,7 @@ def _read_labels(folder: Path, answer: Answer, judge: _Judge) -> LabelMap | None
     to_volume = np.array(answer.to_volume)
     if labels.ndim != 3 or not np.allclose(to_volume[3], (0, 0, 0, 1)) or abs(np.linalg.det(to_volume)) < 1e-9:
         raise judge.refuse("labels.npy and to_volume are no label map in three dimensions")
-    return LabelMap(labels.astype(np.int64), to_volume)
+    return LabelMap(cast("npt.NDArray[np.integer]", labels), to_volume)
 
 
 def _read_encodings(folder: Path, discs: int, judge: _Judge) -> npt.NDArray[np.float32] | None:
@@ -94,7 +95,7 @@ def _locate(disc: AnsweredDisc, index: int, labels: LabelMap | None, judge: _Jud
     """Place one disc; None where its label shows too little of it."""
     centre, tilt, width = disc.centre, disc.tilt, disc.width
     if disc.label is not None:
-        if labels is None or not (labels.labels == disc.label).any() or (centre or tilt or width) is not None:
+        if labels is None or not (labels.labels == disc.label).any() or _is_measured(disc):
             raise judge.refuse(f"discs.{index}.label is not in a label map, or the disc is measured as well")
         measured = measure_disc(labels, disc.label, judge.volume.spacing_mm)
         if measured is None:
@@ -105,6 +106,10 @@ def _locate(disc: AnsweredDisc, index: int, labels: LabelMap | None, judge: _Jud
     if not all(-0.5 <= at < size - 0.5 for at, size in zip(centre, judge.volume.voxels.shape, strict=True)):
         raise judge.refuse(f"discs.{index} lies outside the volume")
     return LocatedDisc(disc.level, centre, tilt, width, disc.confidence, disc.grades)
+
+
+def _is_measured(disc: AnsweredDisc) -> bool:
+    return any(value is not None for value in (disc.centre, disc.tilt, disc.width))
 
 
 def _check_levels(discs: tuple[LocatedDisc, ...], *, known: bool, judge: _Judge) -> None:

@@ -101,6 +101,32 @@ def test_what_a_program_answers_is_taken_over(tmp_path: Path) -> None:
             id="a pickle",
         ),
         pytest.param(
+            answering(disc(), before="(folder / 'labels.npy').write_bytes(b'PK\\x03\\x04 cut off')"),
+            UnusableAnswer,
+            "labels.npy is no array",
+            id="a damaged archive",
+        ),
+        pytest.param(
+            answering(
+                {"level": "L5-S1", "confidence": None, "label": 7, "tilt": 0.0},
+                to_volume=np.eye(4).tolist(),
+                before=saving("labels.npy", "np.full((9, 9, 9), 7)"),
+            ),
+            UnusableAnswer,
+            "measured as well",
+            id="a label beside a tilt of nothing",
+        ),
+        pytest.param(
+            answering(
+                {"level": "L5-S1", "confidence": None, "label": 0},
+                to_volume=np.eye(4).tolist(),
+                before=saving("labels.npy", "np.zeros((9, 9, 9), int)"),
+            ),
+            UnusableAnswer,
+            "discs.0.label",
+            id="the background",
+        ),
+        pytest.param(
             answering(disc(), before=saving("encodings.npy", "np.ones((2, 4))")),
             UnusableAnswer,
             "encodings.npy",
