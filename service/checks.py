@@ -16,7 +16,7 @@ from config.conditions import load_conditions, questions
 from config.errors import SpinelabelError
 from config.settings import Settings
 from integrations.dicom.sender import Delivered, Refused, verify
-from pipeline.images.detectors.external import check_external_detector
+from pipeline.images.detectors.external import load_external_detector
 from pipeline.images.model_files import check_image_models
 from pipeline.reports.adapter_folder import check_adapter_folder
 from pipeline.reports.engines.chat_server import read_key
@@ -60,7 +60,7 @@ def check_installation(settings: Settings) -> Iterator[Check]:
         yield look("calibration", lambda: _calibration(settings, calibration))
     yield look("image models", lambda: _image_models(settings))
     if settings.images.detector.kind != "embedded":
-        yield look("detector", lambda: check_external_detector(settings.images.detector))
+        yield look("detector", lambda: load_external_detector(settings.images.detector).name)
     for destination in settings.destinations:
         yield look(f"destination {destination.peer}", lambda name=destination.peer: _echo(settings, name))  # type: ignore[misc]
     if not settings.destinations:

@@ -4,14 +4,17 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from config.conditions import DISC_LEVELS
 from pipeline.images.errors import UnusableModel
+from pipeline.images.model_files import read_model
 from pipeline.values import Standing
 
 Floats = npt.NDArray[np.float64]
@@ -122,19 +125,17 @@ def load_classifiers(path: Path, encoder: str) -> tuple[ClassifierSet, str]:
     Raises:
         UnusableModel: the set is missing or damaged, or belongs to another encoder.
     """
+    model = read_model(path)
+    card = model.card
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        if card["sha256"] != digest:
-            raise UnusableModel(f"{path} is not the file its card describes. Install or train it again.")
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(BytesIO(model.content), allow_pickle=False) as arrays:
             items = tuple(_read(entry, i, arrays) for i, entry in enumerate(card["classifiers"]))
         stored = ClassifierSet(card["name"], Standing(card["standing"]), card["encoder"], items)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise UnusableModel(f"{path}: arrays or card cannot be read. Install or train it again.") from error
     if stored.encoder != encoder:
         raise UnusableModel(f"{path} belongs to the encoder {stored.encoder}. Use that one, or train it again.")
-    return stored, digest
+    return stored, model.sha256
 
 
 def _read(entry: dict[str, Any], index: int, arrays: Any) -> ImageClassifier:

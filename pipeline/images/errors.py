@@ -5,6 +5,7 @@ ImageError
 ├── UnusableStack
 │   ├── TooFewSlices
 │   ├── SliceGap
+│   ├── ImpossibleField
 │   └── MissingPixels
 ├── UnreadablePixels
 ├── DiscOutsideScan
@@ -15,6 +16,7 @@ ImageError
 │   ├── DetectorUnavailable
 │   ├── DetectorEnded
 │   ├── DetectorTooSlow
+│   ├── DetectorSilent
 │   └── UnusableAnswer
 └── TrainingFailed
 """
@@ -45,6 +47,15 @@ class SliceGap(UnusableStack):
         super().__init__(
             f"{kind}, {distance:.1f} mm between x = {between[0]:.1f} and x = {between[1]:.1f} "
             f"where {usual:.1f} mm is usual; send the series again if slices are missing"
+        )
+
+
+class ImpossibleField(UnusableStack):
+    """By the header's pixel spacing the picture would be far smaller or larger than one of a spine."""
+
+    def __init__(self, height: float, width: float) -> None:
+        super().__init__(
+            f"the picture would measure {height:.4g} by {width:.4g} mm; send the series again with its true spacing"
         )
 
 
@@ -100,6 +111,16 @@ class DetectorTooSlow(DetectorFailed):
         super().__init__(
             f"{title} gave no answer within {seconds:g} s and was ended. "
             "Set images.detector.timeout_seconds higher, or see why it is slow."
+        )
+
+
+class DetectorSilent(DetectorFailed):
+    """The program did not say in time which package it runs."""
+
+    def __init__(self, title: str, seconds: float) -> None:
+        super().__init__(
+            f"{title} did not say within {seconds:g} s which version it is, and was ended. "
+            "See why its interpreter or the import of its package is slow, and run `spinelabel check` again."
         )
 
 

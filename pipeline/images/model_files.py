@@ -3,7 +3,10 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from config.image_settings import ImageSettings
 from pipeline.images.errors import UnusableModel
@@ -14,8 +17,17 @@ SITE_SETS = "classifiers"
 """The folder, under the installation's own, of the sets that a site has trained."""
 
 
-def read_weights(weights: Path) -> tuple[bytes, str]:
-    """Give the content of a file of weights and its sha256, checked against its card, the JSON file beside it.
+@dataclass(frozen=True)
+class ModelFile:
+    """A file of weights, its sha256, and its card, the JSON file beside it."""
+
+    content: bytes
+    sha256: str
+    card: Mapping[str, Any]
+
+
+def read_model(weights: Path) -> ModelFile:
+    """Read a file of weights and check it against its card.
 
     Raises:
         UnusableModel: a file is missing or cannot be read, or the digest is not the card's.
@@ -28,11 +40,11 @@ def read_weights(weights: Path) -> tuple[bytes, str]:
             f"{weights}: weights or card cannot be read. Install the package again, or train the set again."
         ) from error
     digest = hashlib.sha256(content).hexdigest()
-    if card.get("sha256") != digest:
+    if not isinstance(card, dict) or card.get("sha256") != digest:
         raise UnusableModel(
             f"{weights} is not the file its card describes. Install the package again, or train the set again."
         )
-    return content, digest
+    return ModelFile(content, digest, card)
 
 
 def classifier_file(classifiers: str, data: Path) -> Path:
@@ -64,9 +76,9 @@ def check_image_models(settings: ImageSettings, data: Path) -> None:
     Raises:
         UnusableModel: names the first file that is missing, or not what its card says.
     """
-    read_weights(EMBEDDED_WEIGHTS)
+    read_model(EMBEDDED_WEIGHTS)
     if settings.classifiers == "none":
         return
     if settings.encoder is not None and not os.access(settings.encoder.weights, os.R_OK):
         raise UnusableModel(f"{settings.encoder.weights} cannot be read. Set `images.encoder.weights` to another file.")
-    read_weights(classifier_file(settings.classifiers, data))
+    read_model(classifier_file(settings.classifiers, data))

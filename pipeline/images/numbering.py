@@ -104,6 +104,8 @@ def _named_from(found: DetectedDiscs, level: str, named: int) -> DetectedDiscs:
         return found.without_levels(f"{named + 1} discs do not fit above {level}")
     if first + count > len(DISC_LEVELS):
         return found.without_levels(f"{count - named - 1} discs do not fit below {level}, as a person named one")
+    if found.passed_over:
+        return found.without_levels(f"{found.passed_over}, so none can be counted from {level}")
     lowest = named == count - 1
     reason = f"named by a person, the lowest disc as {level}" if lowest else f"counted from what a person named {level}"
     return found.with_levels(DISC_LEVELS[first : first + count], reason)

@@ -1,12 +1,13 @@
 """The images of one study to discs and findings: the one entry that the service calls."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.images.companions import choose_companions
 from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.disc_places import place_disc
-from pipeline.images.errors import UnreadablePixels
+from pipeline.images.errors import DetectorFailed, UnreadablePixels
 from pipeline.images.judging import ReadScan, abstain_from_study, judge_study
 from pipeline.images.numbering import AS_COUNTED, Naming, Numbering, name_discs
 from pipeline.images.reader import ImageReader
@@ -52,16 +53,24 @@ def read_study(
 
 
 def count_levels(detector: Detector, choice: SeriesChoice, volume: Volume) -> DetectedDiscs:
-    """Find the discs of the chosen volume, and name them, with the help of other scans that reach further."""
+    """Find the discs of the chosen volume, and name them, with the help of other scans that reach further.
+
+    A scan that cannot be read helps nothing and costs nothing; the reason then says so.
+
+    Raises:
+        DetectorFailed: the program of another project gave no usable answer about the chosen volume.
+    """
     chosen = Scan("this series", volume, detector.detect(volume))
-    others = []
+    others, unread = [], []
     for stack in choose_companions(choice):
+        name = stack.images[0].description or "another series"
         try:
             other = load_volume(stack)
-        except UnreadablePixels:
-            continue
-        others.append(Scan(stack.images[0].description or "another series", other, detector.detect(other)))
-    return settle_levels(chosen, others)
+            others.append(Scan(name, other, detector.detect(other)))
+        except (UnreadablePixels, DetectorFailed) as error:
+            unread.append(f"{name} could not be read: {error}")
+    settled = settle_levels(chosen, others)
+    return replace(settled, reason="; ".join([settled.reason, *unread]))
 
 
 def _nothing_read(reader: ImageReader, conditions: Collection[str], reason: str) -> StudyReading:

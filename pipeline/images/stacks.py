@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.images.errors import MissingPixels, SliceGap, TooFewSlices, UnusableStack
+from pipeline.images.errors import ImpossibleField, MissingPixels, SliceGap, TooFewSlices, UnusableStack
 from pipeline.images.headers import ImageHeader, Plane
 from pipeline.images.weighting import Weighting, weigh
 
@@ -15,6 +15,7 @@ _SPACING_TOLERANCE = 0.1  # share of the usual distance
 _SAME_PLACE_MM = 0.05
 _STATION_MM = 20.0  # in-plane shift from which images belong to another station of the table
 _SAME_DIRECTION = 0.01  # difference of direction cosines, about half a degree
+_FIELD_MM = (20.0, 2000.0)  # what a picture of a spine can measure
 _OBLIQUE = 0.8  # a normal with no component above this is oblique
 
 
@@ -154,12 +155,16 @@ def measure_spacing(ordered: Sequence[ImageHeader], fewest: int = FEWEST_SLICES)
 
     Raises:
         TooFewSlices: fewer than `fewest`.
+        ImpossibleField: a picture is lower or narrower than 20 mm, or more than 2 m.
         SliceGap: a distance off the usual (median) one by more than a tenth.
         MissingPixels: images with too few bytes of pixels.
     """
     if len(ordered) < fewest:
         raise TooFewSlices(len(ordered), fewest)
     planes = [_plane(image) for image in ordered]
+    height, width = (float(size) for size in np.multiply(planes[0].spacing, (planes[0].rows, planes[0].columns)))
+    if not _FIELD_MM[0] <= min(height, width) <= max(height, width) <= _FIELD_MM[1]:
+        raise ImpossibleField(height, width)
     places = np.array([plane.position for plane in planes])
     steps = np.diff(places @ normal_of(planes[0]))
     usual = float(np.median(steps))

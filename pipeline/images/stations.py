@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from config.conditions import DISC_LEVELS
-from pipeline.images.detectors.protocol import UNKNOWN, DetectedDiscs, LocatedDisc
+from pipeline.images.detectors.protocol import UNKNOWN, DetectedDiscs
 from pipeline.images.volume import Volume
 
 _SAME_DISC_MM = 12.0  # a localizer has thick slices far apart
+_SAME_DISC_SHARE = 1 / 3  # of the way to the next disc; in a neck that is less than half of 12 mm
 _FEWEST_SHARED = 2
 
 
@@ -26,57 +28,85 @@ def settle_levels(chosen: Scan, others: Sequence[Scan]) -> DetectedDiscs:
     """Name the chosen scan's discs by what other scans in the same frame of reference show of the sacrum and C2.
 
     Names that the chosen scan has stay, unless another one's anchor disagrees; names that it lacks come from one that
-    sees the sacrum and shares at least two discs with it. Anchors that disagree leave levels unknown.
+    sees the sacrum, names its discs without leaving one out, and shares at least two discs with it. Anchors or counts
+    that disagree leave levels unknown, and so does a disc that the chosen scan seems to miss.
     """
     found = chosen.found
     for other in others:
-        shift = _shared(chosen, other)
-        if shift is None or found.doubtful:
-            continue
-        if other.found.doubtful:
-            found = _in_doubt(found, f"{other.found.reason.removeprefix(UNKNOWN)}, as {other.name} shows")
-        elif other.found.levels_known:
-            found = _agree(found, _levels_from(other.found, len(found.discs), shift), other.name)
-        if other.found.below_axis and found.levels_known and _level_at(found, -shift) != DISC_LEVELS[0]:
-            found = _in_doubt(found, f"sacrum and C2 disagree, as {other.name} shows C2")
+        shared = _share(chosen, other)
+        if not found.doubtful and len(shared) >= _FEWEST_SHARED:
+            found = _settle(found, other, shared)
     return found
 
 
-def _shared(chosen: Scan, other: Scan) -> int | None:
-    """Give how many places further down the other's chain a disc of the chosen one stands; None where that is open."""
-    shifts = []
-    places = [np.array(_place(other.volume, disc)) for disc in other.found.discs]
-    for i, disc in enumerate(chosen.found.discs):
-        here = np.array(_place(chosen.volume, disc))
-        away = [float(np.hypot(*(there - here)[1:])) for there in places]  # thick slices say little across
-        if away and min(away) < _SAME_DISC_MM:
-            shifts.append(int(np.argmin(away)) - i)
-    return shifts[0] if len(shifts) >= _FEWEST_SHARED and len(set(shifts)) == 1 else None
+def _share(chosen: Scan, other: Scan) -> dict[int, int]:
+    """Give for discs of the chosen scan, by index, which of the other's they are.
+
+    There is none where a disc lies between two of the other's: the patient has moved, and each could be the next one.
+    """
+    here, there = _places(chosen), _places(other)
+    shared: dict[int, int] = {}
+    for i, place in enumerate(here if len(there) else ()):
+        away = np.hypot(*(there - place).T)
+        nearest = int(away.argmin())
+        step = min(_distance_to_next(here, i), _distance_to_next(there, nearest))
+        if away[nearest] < min(_SAME_DISC_MM, _SAME_DISC_SHARE * step):
+            shared[i] = nearest
+        elif away[nearest] < (1 - _SAME_DISC_SHARE) * step:
+            return {}
+    return shared
 
 
-def _place(volume: Volume, disc: LocatedDisc) -> tuple[float, float, float]:
-    return volume.patient_mm(*disc.centre)
+def _places(scan: Scan) -> npt.NDArray[np.float64]:
+    """Patient y and z in mm of a scan's discs (discs, 2); thick slices say little of x."""
+    places = [scan.volume.patient_mm(*disc.centre)[1:] for disc in scan.found.discs]
+    return np.array(places, np.float64).reshape(-1, 2)
 
 
-def _levels_from(other: DetectedDiscs, count: int, shift: int) -> tuple[str, ...] | None:
-    """Levels of the chosen scan's discs, counted on from the other's; None where a spine has not so many."""
-    first = DISC_LEVELS.index(str(other.discs[0].level)) + shift
-    return DISC_LEVELS[first : first + count] if first >= 0 and first + count <= len(DISC_LEVELS) else None
+def _distance_to_next(places: npt.NDArray[np.float64], index: int) -> float:
+    others = np.delete(places, index, axis=0) - places[index]
+    return float(np.hypot(*others.T).min()) if len(others) else float("inf")
+
+
+def _settle(found: DetectedDiscs, other: Scan, shared: dict[int, int]) -> DetectedDiscs:
+    seen = other.found
+    if seen.doubtful:
+        return _in_doubt(found, f"{seen.reason.removeprefix(UNKNOWN)}, as {other.name} shows")
+    if seen.gap and not seen.levels_known:  # it has neither names nor a count to compare
+        return found
+    if found.levels_known and seen.levels_known:
+        agree = all(found.discs[i].level == seen.discs[j].level for i, j in shared.items())
+        return found if agree else _in_doubt(found, f"{other.name} gives other names")
+    shifts = {j - i for i, j in shared.items()}
+    if len(shifts) > 1:
+        return _in_doubt(found, f"{other.name} shows another number of discs")
+    if seen.levels_known:
+        return _borrow(found, other, shifts.pop())
+    if seen.below_axis and found.levels_known and _level_at(found, -shifts.pop()) != DISC_LEVELS[0]:
+        return _in_doubt(found, f"sacrum and C2 disagree, as {other.name} shows C2")
+    return found
+
+
+def _borrow(found: DetectedDiscs, other: Scan, shift: int) -> DetectedDiscs:
+    """Name discs by another scan's, of which the first one here is the one at place `shift` there."""
+    if other.found.passed_over:
+        return found
+    if found.passed_over:
+        return found.without_levels(f"{found.passed_over}, so names from {other.name} could be one too high or too low")
+    first = DISC_LEVELS.index(str(other.found.discs[0].level)) + shift
+    levels = DISC_LEVELS[max(first, 0) : first + len(found.discs)]
+    if len(levels) < len(found.discs):
+        return _in_doubt(found, f"counted from {other.name} there would be more discs than a spine has")
+    if found.below_axis and first > 0:
+        return _in_doubt(
+            found, f"sacrum and C2 disagree: the disc below C2 would be {levels[0]}, as {other.name} shows"
+        )
+    return found.with_levels(levels, f"counted up from the sacrum, seen on {other.name}")
 
 
 def _level_at(found: DetectedDiscs, place: int) -> str | None:
     index = DISC_LEVELS.index(str(found.discs[0].level)) + place
     return DISC_LEVELS[index] if 0 <= index < len(DISC_LEVELS) else None
-
-
-def _agree(found: DetectedDiscs, levels: tuple[str, ...] | None, name: str) -> DetectedDiscs:
-    if levels is None:
-        return _in_doubt(found, f"counted from {name} there would be more discs than a spine has")
-    if not found.levels_known:
-        return found.with_levels(levels, f"counted up from the sacrum, seen on {name}")
-    if tuple(disc.level for disc in found.discs) != levels:
-        return _in_doubt(found, f"{name} gives other names")
-    return found
 
 
 def _in_doubt(found: DetectedDiscs, why: str) -> DetectedDiscs:

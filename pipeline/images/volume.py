@@ -70,7 +70,7 @@ def decode_image(image: ImageHeader) -> Voxels:
     """Decode one image's pixels, (rows, columns) as it was received, through its rescale; larger is brighter.
 
     Raises:
-        UnreadablePixels: it cannot be decoded, or its size is not the one its header gave.
+        UnreadablePixels: it cannot be decoded, its size is not the one its header gave, or a value is not finite.
     """
     try:
         ds = dcmread(image.path)
@@ -83,6 +83,8 @@ def decode_image(image: ImageHeader) -> Voxels:
         raise UnreadablePixels(f"image {image.label} does not have the size its header gives; send it again")
     inverted = getattr(ds, "PhotometricInterpretation", "") == "MONOCHROME1"
     values: Voxels = np.asarray(pixels, np.float32)
+    if not np.isfinite(values).all():
+        raise UnreadablePixels(f"image {image.label} holds values that are no numbers; send it again")
     return values.max() - values if inverted else values
 
 

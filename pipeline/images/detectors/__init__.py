@@ -2,5 +2,5 @@
 
 Programs of other projects run behind `external`, which starts them by `program`, reads their files by `exchange`,
 `answers` and `label_maps`, and finds what they run in `bridges`. The embedded one is spread over `embedded` (its
-entry), `network`, `peaks`, `chain` and `levels`.
+entry), `network`, `peaks`, `chain`, `axis`, `levels`, `steps` and `gate`. Both use `spacing`.
 """

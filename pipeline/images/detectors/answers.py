@@ -1,7 +1,8 @@
 """What a program of another project answered, to discs of a volume that can be relied on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from config.conditions import DISC_LEVELS
 from pipeline.images.detectors.exchange import Answer, AnsweredDisc, read_answer, read_array
 from pipeline.images.detectors.label_maps import LabelMap, measure_disc
 from pipeline.images.detectors.protocol import UNKNOWN, DetectedDiscs, LocatedDisc
+from pipeline.images.detectors.spacing import long_step
 from pipeline.images.errors import UnusableAnswer
 from pipeline.images.volume import Volume
 
@@ -50,9 +52,19 @@ def read_discs(folder: Path, volume: Volume, title: str) -> DetectedDiscs:
     discs = tuple(disc for i in kept if (disc := located[i]))
     known = answer.levels_known and bool(discs)
     _check_levels(discs, known=known, judge=judge)
+    if answer.levels_known and answer.doubtful:
+        raise judge.refuse("levels are said to be known and to be in doubt")
     reason = answer.reason if known else f"{UNKNOWN}{answer.reason}" if discs else "no discs were found"
-    found = DetectedDiscs(discs, known, reason, encodings=None if encodings is None else encodings[kept])
-    return _withhold_doubted(found, judge)
+    _, row_mm, column_mm = volume.spacing_mm
+    found = DetectedDiscs(
+        discs,
+        known,
+        reason,
+        doubtful=answer.doubtful,
+        encodings=None if encodings is None else encodings[kept],
+        gap=long_step([(disc.centre[1] * row_mm, disc.centre[2] * column_mm) for disc in discs]),
+    )
+    return _withhold_unsure(found, judge) if known else found
 
 
 def _row(disc: LocatedDisc | None) -> float:
@@ -66,7 +78,7 @@ def _read_labels(folder: Path, answer: Answer, judge: _Judge) -> LabelMap | None
     to_volume = np.array(answer.to_volume)
     if labels.ndim != 3 or not np.allclose(to_volume[3], (0, 0, 0, 1)) or abs(np.linalg.det(to_volume)) < 1e-9:
         raise judge.refuse("labels.npy and to_volume are no label map in three dimensions")
-    return LabelMap(labels.astype(np.int64), to_volume)
+    return LabelMap(cast("npt.NDArray[np.integer]", labels), to_volume)
 
 
 def _read_encodings(folder: Path, discs: int, judge: _Judge) -> npt.NDArray[np.float32] | None:
@@ -83,7 +95,7 @@ def _locate(disc: AnsweredDisc, index: int, labels: LabelMap | None, judge: _Jud
     """Place one disc; None where its label shows too little of it."""
     centre, tilt, width = disc.centre, disc.tilt, disc.width
     if disc.label is not None:
-        if labels is None or not (labels.labels == disc.label).any() or (centre or tilt or width) is not None:
+        if labels is None or not (labels.labels == disc.label).any() or _is_measured(disc):
             raise judge.refuse(f"discs.{index}.label is not in a label map, or the disc is measured as well")
         measured = measure_disc(labels, disc.label, judge.volume.spacing_mm)
         if measured is None:
@@ -96,6 +108,10 @@ def _locate(disc: AnsweredDisc, index: int, labels: LabelMap | None, judge: _Jud
     return LocatedDisc(disc.level, centre, tilt, width, disc.confidence, disc.grades)
 
 
+def _is_measured(disc: AnsweredDisc) -> bool:
+    return any(value is not None for value in (disc.centre, disc.tilt, disc.width))
+
+
 def _check_levels(discs: tuple[LocatedDisc, ...], *, known: bool, judge: _Judge) -> None:
     levels = [disc.level for disc in discs]
     if not known:
@@ -106,21 +122,27 @@ def _check_levels(discs: tuple[LocatedDisc, ...], *, known: bool, judge: _Judge)
         raise judge.refuse("a disc has no name, or one that no disc has, although levels are said to be known")
 
 
-def _withhold_doubted(found: DetectedDiscs, judge: _Judge) -> DetectedDiscs:
-    doubt = _doubt([disc.level or "" for disc in found.discs], found, judge) if found.levels_known else ""
-    return found.without_levels(doubt) if doubt else found
+def _withhold_unsure(found: DetectedDiscs, judge: _Judge) -> DetectedDiscs:
+    levels = [disc.level or "" for disc in found.discs]
+    if fault := _view_fault(levels, found, judge):
+        return found.without_levels(fault)
+    doubt = _doubt(levels, judge)
+    return replace(found.without_levels(doubt), doubtful=True) if doubt else found
 
 
-def _doubt(levels: list[str], found: DetectedDiscs, judge: _Judge) -> str:
-    """Say why names are not to be relied on; empty where they are."""
+def _view_fault(levels: list[str], found: DetectedDiscs, judge: _Judge) -> str:
+    """Say why the sacrum is not surely in view; empty where it is. Another scan may show it."""
     below = (judge.volume.voxels.shape[1] - found.discs[-1].centre[1]) * judge.volume.spacing_mm[1]
+    if DISC_LEVELS[-1] not in levels:
+        return f"{judge.title} names them without L5-S1 in view"
+    return "too little is in view below the last disc to tell the sacrum" if below < _ROOM_MM else ""
+
+
+def _doubt(levels: list[str], judge: _Judge) -> str:
+    """Say why names counted from a sacrum in view contradict themselves; empty where they do not."""
     between, usual = len(levels) - 2, len(DISC_LEVELS) - 2
     if levels != sorted(set(levels), key=DISC_LEVELS.index):
         return f"{judge.title} gives names twice, or not in order from head to foot"
-    if levels[-1] != DISC_LEVELS[-1]:
-        return f"{judge.title} names them without L5-S1 in view"
-    if below < _ROOM_MM:
-        return "too little is in view below the last disc to tell the sacrum"
     if levels[0] == DISC_LEVELS[0] and between != usual:
         return f"between C2-C3 and L5-S1 {judge.title} found {between} discs, where {usual} are usual"
     return ""

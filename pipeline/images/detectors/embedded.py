@@ -18,7 +18,7 @@ from pipeline.images.detectors.network import HEATS, DetectorNetwork, predict_ma
 from pipeline.images.detectors.peaks import Candidate, find_peaks, join_peaks
 from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
 from pipeline.images.errors import UnusableModel
-from pipeline.images.model_files import EMBEDDED_WEIGHTS, read_weights
+from pipeline.images.model_files import EMBEDDED_WEIGHTS, read_model
 from pipeline.images.volume import Volume
 
 Image = npt.NDArray[np.float32]
@@ -53,7 +53,7 @@ class EmbeddedDetector:
             _locate(candidate, level, volume.spacing_mm)
             for candidate, level in zip(named.discs, named.levels, strict=True)
         )
-        return DetectedDiscs(discs, named.known, named.reason, named.below_axis, named.doubtful)
+        return DetectedDiscs(discs, named.known, named.reason, named.below_axis, named.doubtful, gap=named.gap)
 
     def _turned_fault(self, slices: Sequence[Image], maps: Image) -> str:
         """Say how a picture is turned whose levels can be counted only once it is turned back; empty for others.
@@ -102,10 +102,10 @@ def load_detector(weights: Path = EMBEDDED_WEIGHTS) -> EmbeddedDetector:
     Raises:
         UnusableModel: a file is missing, damaged, or the digest is not the card's.
     """
-    content, digest = read_weights(weights)
+    stored = read_model(weights)
     network = DetectorNetwork()
     try:
-        network.load_state_dict({name: tensor.float() for name, tensor in load(content).items()})
+        network.load_state_dict({name: tensor.float() for name, tensor in load(stored.content).items()})
     except (SafetensorError, RuntimeError) as error:
         raise UnusableModel(f"{weights} holds no weights of this detector. Install the package again.") from error
-    return EmbeddedDetector(network, digest)
+    return EmbeddedDetector(network, stored.sha256)

@@ -24,9 +24,12 @@ writes `answer.json`; what it prints is not read. Nothing in the folder says who
     levels_known  whether the discs have names. True only where the program saw the sacrum; then every disc has one,
                   and L5-S1 is among them.
     reason        a sentence part for people: from what levels were counted, or why they are unknown
+    doubtful      left out, or true where levels are unknown although the sacrum is seen, since it cannot be counted
+                  from: a segment too many, a name given twice. No other scan then gives the discs their names.
     discs         a list, which may be empty, of discs with
         level       "C2-C3" to "L5-S1", null for all where levels are unknown
-        confidence  0 to 1, null where the program gives none
+        confidence  above 0 up to 1, null where the program gives none; 0 where it did not see the disc and inferred
+                    it from its neighbours, which then gets no finding
         grades      left out, or the program's own gradings: under each one's name the scores (logits) of its grades,
                     from "none" upwards
       and either
@@ -34,7 +37,7 @@ writes `answer.json`; what it prints is not read. Nothing in the folder says who
         tilt        radians, clockwise from the columns, so positive where the disc falls to posterior; -pi/2 to pi/2
         width       from anterior to posterior in mm
       or
-        label       the number of the disc in the label map
+        label       the number of the disc in the label map, above 0
     to_volume     with a label map: 4 x 4, indices of the label map's voxels to (slice, row, column, 1) of the volume
 `labels.npy`, with a label map: whole numbers in three dimensions, in any orientation and size. We measure the discs.
 `encodings.npy`, where the program describes discs itself: floats (discs, features), in the order of `discs`.
@@ -46,6 +49,7 @@ status than 0.
 import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -86,7 +90,7 @@ class AnsweredDisc(BaseModel):
     centre: tuple[float, float, float] | None = None
     tilt: Annotated[float, Field(ge=-np.pi / 2, le=np.pi / 2)] | None = None
     width: Annotated[float, Field(gt=0, lt=150)] | None = None
-    label: int | None = None
+    label: Annotated[int, Field(gt=0)] | None = None
 
 
 class Answer(_Answer):
@@ -94,6 +98,7 @@ class Answer(_Answer):
 
     levels_known: bool
     reason: Words
+    doubtful: bool = False
     discs: Annotated[tuple[AnsweredDisc, ...], Field(max_length=40)]
     to_volume: Matrix | None = None
 
@@ -156,7 +161,7 @@ def read_array(folder: Path, name: str, kinds: str, title: str) -> npt.NDArray[n
         return None
     try:
         array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         raise UnusableAnswer(title, f"{name} is no array") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
         raise UnusableAnswer(title, f"{name} holds another kind of values")

@@ -41,16 +41,6 @@ def load_external_detector(settings: DetectorSettings) -> ExternalDetector:
     return ExternalDetector(program, detector_name(package, _about(program)))
 
 
-def check_external_detector(settings: DetectorSettings) -> str:
-    """Give name, version and licence of the package that the settings lead to.
-
-    Raises:
-        DetectorFailed: the interpreter is missing, or the package is not installed there.
-    """
-    program, package = _program(settings)
-    return detector_name(package, _about(program))
-
-
 def detector_name(package: DetectorPackage, about: About) -> str:
     """Name a program with its version and licence, as `Provenance` has it."""
     kind = "restricted licence" if package.is_restricted else "licence"

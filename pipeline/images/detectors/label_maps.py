@@ -10,7 +10,9 @@ Labels = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.float64]
 
 _LEAST_VOXELS = 12
+_FEWEST_IN_MIDDLE = 3  # voxels that have an axis
 _LEAST_WIDTH_MM = 10.0
+_ROUNDING = 1e-3  # of a slice
 _MIDDLE_SHARE = 0.5  # of a disc's slices, around its middle, that its tilt and width are measured on
 
 
@@ -49,7 +51,10 @@ def measure_disc(labels: LabelMap, number: int, spacing_mm: tuple[float, float, 
         return None
     centre = places.mean(axis=0)
     slices = np.abs(places[:, 0] - centre[0])
-    middle = places[slices <= max(0.5, _MIDDLE_SHARE * float(slices.max()))]
+    limit = max(float(slices.min()), _MIDDLE_SHARE * float(slices.max())) + _ROUNDING
+    middle = places[slices <= limit]
+    if len(middle) < _FEWEST_IN_MIDDLE:
+        return None
     in_plane = (middle[:, 1:] - middle[:, 1:].mean(axis=0)) * spacing_mm[1:]
     _, axes = np.linalg.eigh(np.cov(in_plane.T))
     down, back = axes[:, -1] if axes[1, -1] >= 0 else -axes[:, -1]
@@ -63,10 +68,13 @@ def measure_disc(labels: LabelMap, number: int, spacing_mm: tuple[float, float, 
 
 def _largest_piece(labels: LabelMap, number: int) -> Floats:
     """Give the voxels (n, 3) of the structure's largest piece, in voxels of the volume."""
-    pieces, count = ndimage.label(labels.labels == number, np.ones((3, 3, 3)))
-    if count == 0:
+    here = labels.labels == number
+    box = ndimage.find_objects(here, 1)[0]  # a disc is a small part of the map
+    if box is None:
         return np.empty((0, 3))
+    pieces, _ = ndimage.label(here[box], np.ones((3, 3, 3)))
     indices = np.argwhere(pieces == 1 + int(np.argmax(np.bincount(pieces.ravel())[1:])))
+    indices += [along.start for along in box]
     places: Floats = indices @ labels.to_volume[:3, :3].T + labels.to_volume[:3, 3]
     return places
 

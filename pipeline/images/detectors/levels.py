@@ -1,7 +1,7 @@
 """Names for a chain of discs, or the reason why it has none."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,7 @@ class NamedChain:
     """Discs from head to foot, all with a level or none; `reason` says from what they were counted, or why not.
 
     `below_axis` tells whether C2 is seen above the first disc; `doubtful` that there is an anchor, but one that cannot
-    be counted from.
+    be counted from. `gap` says where a disc seems to be missing from discs without levels; it is empty where none is.
     """
 
     discs: tuple[Candidate, ...]
@@ -44,6 +44,7 @@ class NamedChain:
     reason: str
     below_axis: bool = False
     doubtful: bool = False
+    gap: str = ""
 
     @property
     def known(self) -> bool:
@@ -63,16 +64,13 @@ def name_chain(chain: Sequence[Candidate], maps: Signal) -> NamedChain:
     axis = begins_below_axis(chain, maps)
     lowest = max(range(len(chain)), key=lambda i: chain[i].lowest)
     discs = tuple(chain[: lowest + 1])
+    unnamed = NamedChain(tuple(chain), (None,) * len(chain), "", axis, gap=missing_disc(chain, maps))
     if fault := _view_fault(chain, lowest, maps):
         note = "; C2 is in view, but counting down from it is not validated" if axis else ""
-        return _unnamed(chain, fault + note, below_axis=axis)
+        return replace(unnamed, reason=f"{UNKNOWN}{fault}{note}")
     if doubt := _doubt(chain, lowest, maps) or missing_disc(discs, maps) or _count_fault(discs, maps, axis=axis):
-        return _unnamed(chain, doubt, below_axis=axis, doubtful=True)
+        return replace(unnamed, reason=f"{UNKNOWN}{doubt}", doubtful=True)
     return NamedChain(discs, DISC_LEVELS[-len(discs) :], "counted up from the sacrum", axis)
-
-
-def _unnamed(chain: Sequence[Candidate], why: str, *, below_axis: bool, doubtful: bool = False) -> NamedChain:
-    return NamedChain(tuple(chain), (None,) * len(chain), f"{UNKNOWN}{why}", below_axis, doubtful)
 
 
 def _view_fault(chain: Sequence[Candidate], lowest: int, maps: Signal) -> str:

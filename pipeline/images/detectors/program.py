@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.images.detectors.exchange import About, read_answer, said_why, write_request
-from pipeline.images.errors import DetectorEnded, DetectorTooSlow, DetectorUnavailable
+from pipeline.images.errors import DetectorEnded, DetectorSilent, DetectorTooSlow, DetectorUnavailable
 from pipeline.images.volume import Volume
 
 _OURS = "SPINELABEL"  # our settings in the environment, which can hold secrets
@@ -54,9 +54,12 @@ def ask_about(program: Program) -> About:
     Raises:
         DetectorFailed: the interpreter cannot be started, or its package cannot be imported there.
     """
-    hurried = replace(program, timeout_seconds=min(program.timeout_seconds, _ABOUT_SECONDS))
-    with asked(hurried, None) as folder:
-        return read_answer(folder, About, program.title)
+    hurried = replace(program, timeout_seconds=_ABOUT_SECONDS)
+    try:
+        with asked(hurried, None) as folder:
+            return read_answer(folder, About, program.title)
+    except DetectorTooSlow as error:
+        raise DetectorSilent(program.title, _ABOUT_SECONDS) from error
 
 
 def _run(program: Program, folder: Path) -> int:

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from config.conditions import DISC_LEVELS
 from pipeline.images.volume import Volume
 
 UNKNOWN = "levels unknown: "
@@ -37,7 +39,7 @@ class DetectedDiscs:
 
     `below_axis` tells whether C2 is seen above the first disc; `doubtful` that there is an anchor, but one that cannot
     be counted from, as in a transitional spine. `encodings` (discs, features) are those of a detector that describes
-    discs itself.
+    discs itself. `gap` says where a disc seems to be missing from discs without levels; it is empty where none is.
     """
 
     discs: tuple[LocatedDisc, ...]
@@ -46,6 +48,17 @@ class DetectedDiscs:
     below_axis: bool = False
     doubtful: bool = False
     encodings: npt.NDArray[np.float32] | None = None
+    gap: str = ""
+
+    @property
+    def passed_over(self) -> str:
+        """Where a disc is missing, so that names cannot be counted along the chain; empty where none is."""
+        if not self.levels_known:
+            return self.gap
+        for upper, lower in pairwise(str(disc.level) for disc in self.discs):
+            if DISC_LEVELS.index(lower) != DISC_LEVELS.index(upper) + 1:
+                return f"no disc is given between {upper} and {lower}"
+        return ""
 
     def with_levels(self, levels: Sequence[str], reason: str) -> Self:
         """Give the discs these names, from head to foot."""

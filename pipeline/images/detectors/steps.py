@@ -9,12 +9,12 @@ from scipy.signal import find_peaks
 
 from pipeline.images.detectors.network import GRID_MM, HEATS
 from pipeline.images.detectors.peaks import Candidate
+from pipeline.images.detectors.spacing import between_discs, describe_long_step, is_long, measure_steps
 
 Signal = npt.NDArray[np.float32]
 
 _BODY = 0.45  # least heat of a vertebra between two discs
 _STANDS_OUT = 0.4  # by which it stands out from the heat between it and the next one
-_LONG_STEP = 1.5  # a step this many times its neighbours' may pass over a disc
 _SAMPLES_PER_MM = 1.0
 
 
@@ -25,16 +25,15 @@ def missing_disc(discs: Sequence[Candidate], maps: Signal) -> str:
     inferred is as good as missing, since names hang on its being there.
     """
     heat = maps[:, HEATS.index("vertebra")].max(axis=0)
-    steps = [float(np.hypot(*np.subtract(b.place, a.place))) for a, b in pairwise(discs)]
+    steps = measure_steps([disc.place for disc in discs])
     for i, (upper, lower) in enumerate(pairwise(discs)):
-        place = f"between the discs {len(discs) - i} and {len(discs) - i - 1} from below"
+        place = between_discs(i, len(discs))
         if not upper.heat or not lower.heat:
             return f"a disc is not seen {place}"
         if _count_bodies(heat, upper, lower) > 1:
             return f"more than one vertebra is seen {place}"
-        beside = [steps[k] for k in (i - 2, i - 1, i + 1, i + 2) if 0 <= k < len(steps)]
-        if beside and steps[i] > _LONG_STEP * float(np.median(beside)):
-            return f"the distance is too long {place}"
+        if is_long(steps, i):
+            return describe_long_step(i, len(discs))
     return ""
 
 

@@ -43,18 +43,18 @@ def test_spinenet_discs_between_vertebrae_that_do_not_follow_each_other_are_drop
 
 
 @pytest.mark.parametrize(
-    ("labels", "known", "reason"),
+    ("labels", "known", "doubtful", "reason"),
     [
-        (["L4", "L5", "S1", "S2"], True, "counted up from the sacrum"),
-        (["L3", "L4", "L5"], False, "the sacrum is not in view"),
-        (["L4", "L4", "S1"], False, "same name"),
+        (["L4", "L5", "S1", "S2"], True, False, "counted up from the sacrum"),
+        (["L3", "L4", "L5"], False, False, "the sacrum is not in view"),
+        (["L4", "L4", "S1"], False, True, "same name"),
     ],
 )
-def test_spinenet_names_count_only_from_the_sacrum(labels: list[str], known: bool, reason: str) -> None:
+def test_spinenet_names_count_only_from_the_sacrum(labels: list[str], known: bool, doubtful: bool, reason: str) -> None:
     found = spinenet_bridge.named(labels)
 
-    assert found[0] is known
-    assert reason in found[1]
+    assert found[:2] == (known, doubtful)
+    assert reason in found[2]
 
 
 @given(tilt=st.floats(-0.7, 0.7))
@@ -99,6 +99,7 @@ def test_without_the_sacrum_no_disc_of_a_label_map_has_a_name(bridge: ModuleType
     answer = bridge.answered(numbers)
 
     assert (answer["levels_known"], answer["reason"]) == (False, "the sacrum is not in view")
+    assert not answer["doubtful"]
     assert {disc["level"] for disc in answer["discs"]} == {None}
 
 
@@ -109,9 +110,27 @@ def test_without_the_sacrum_no_disc_of_a_label_map_has_a_name(bridge: ModuleType
 def test_a_segment_too_many_takes_all_names_and_keeps_the_discs(bridge: ModuleType, numbers: set[int]) -> None:
     answer = bridge.answered({*bridge.DISCS, bridge.SACRUM} | numbers)
 
-    assert not answer["levels_known"]
+    assert (answer["levels_known"], answer["doubtful"]) == (False, True)
     assert "sees a" in answer["reason"]
     assert len(answer["discs"]) == len(DISC_LEVELS) + len(numbers & {96, 125, 128})
+
+
+@pytest.mark.parametrize(
+    ("written", "nothing"),
+    [
+        pytest.param((), False, id="its network did not run"),
+        pytest.param(("step1_raw",), True, id="its network showed nothing"),
+        pytest.param(("step1_raw", "step1_output"), False, id="it failed later"),
+    ],
+)
+def test_totalspineseg_found_nothing_only_where_its_network_ran(
+    written: tuple[str, ...], nothing: bool, tmp_path: Path
+) -> None:
+    for name in written:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "volume.nii.gz").touch()
+
+    assert totalspineseg_bridge.found_nothing(tmp_path) is nothing
 
 
 @pytest.mark.parametrize("bridge", [spinenet_bridge, totalspineseg_bridge, spineps_bridge])

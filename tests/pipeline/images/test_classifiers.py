@@ -46,7 +46,7 @@ def test_a_set_that_is_not_as_its_card_says_is_refused(spoil, tmp_path: Path) ->
     save_classifiers(CLASSIFIERS, tmp_path, {})
     spoil(tmp_path)
 
-    with pytest.raises(UnusableModel, match="train it again"):
+    with pytest.raises(UnusableModel, match=r"train (it|the set) again"):
         load_classifiers(tmp_path / "invented.npz", ENCODER)
 
 
@@ -101,6 +101,14 @@ def test_a_check_without_loading_finds_a_set_that_is_there(tmp_path: Path) -> No
     save_classifiers(CLASSIFIERS, tmp_path / "classifiers", {})
 
     check_image_models(ImageSettings(classifiers="invented"), tmp_path)
+
+
+def test_a_check_without_loading_refuses_a_card_that_is_none(tmp_path: Path) -> None:
+    save_classifiers(CLASSIFIERS, tmp_path / "classifiers", {})
+    (tmp_path / "classifiers" / "invented.json").write_text("[]")
+
+    with pytest.raises(UnusableModel, match="not the file its card describes"):
+        check_image_models(ImageSettings(classifiers="invented"), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,17 @@ def test_names_are_withheld_where_the_count_is_in_doubt(
     assert reason in named.reason
 
 
+@pytest.mark.parametrize("lowest", [pytest.param(0.2, id="without a sacrum"), pytest.param(0.9, id="with a doubt")])
+def test_a_chain_without_names_says_where_it_misses_a_disc(lowest: float) -> None:
+    discs = lumbar(lowest)
+    beside = maps(S1=(225.0, 100.0), transition=(225.0, 100.0))
+
+    assert name_chain(discs, beside).gap == ""
+    assert (
+        name_chain(discs[:4] + discs[5:], beside).gap == "the distance is too long between the discs 2 and 1 from below"
+    )
+
+
 def test_what_was_taken_for_a_disc_above_c2_is_left_out() -> None:
     discs = lumbar()
 

@@ -11,9 +11,16 @@ import pytest
 from config.detector_kinds import DETECTOR_PACKAGES, DetectorKind
 from config.image_settings import DetectorSettings
 from pipeline.images.detectors.exchange import volume_affine
-from pipeline.images.detectors.external import ExternalDetector, check_external_detector, load_external_detector
+from pipeline.images.detectors.external import ExternalDetector, load_external_detector
 from pipeline.images.detectors.protocol import DetectedDiscs
-from pipeline.images.errors import DetectorEnded, DetectorFailed, DetectorTooSlow, DetectorUnavailable, UnusableAnswer
+from pipeline.images.errors import (
+    DetectorEnded,
+    DetectorFailed,
+    DetectorSilent,
+    DetectorTooSlow,
+    DetectorUnavailable,
+    UnusableAnswer,
+)
 from pipeline.images.volume import Volume
 from tests.peers.detector import bars_volume, stand_in, stand_in_interpreter
 from tests.waiting import wait_until
@@ -73,6 +80,7 @@ def test_what_a_program_answers_is_taken_over(tmp_path: Path) -> None:
         pytest.param(answering(disc("L5-L6")), UnusableAnswer, "no disc has", id="a name that no disc has"),
         pytest.param(answering(disc(None)), UnusableAnswer, "no name", id="known levels without a name"),
         pytest.param(answering(disc(), known=False), UnusableAnswer, "have names", id="names although unknown"),
+        pytest.param(answering(disc(), doubtful=True), UnusableAnswer, "to be in doubt", id="names that are in doubt"),
         pytest.param(
             answering({"level": "L5-S1", "confidence": None, "label": 7}), UnusableAnswer, "label", id="no label map"
         ),
@@ -91,6 +99,32 @@ def test_what_a_program_answers_is_taken_over(tmp_path: Path) -> None:
             UnusableAnswer,
             "labels.npy is no array",
             id="a pickle",
+        ),
+        pytest.param(
+            answering(disc(), before="(folder / 'labels.npy').write_bytes(b'PK\\x03\\x04 cut off')"),
+            UnusableAnswer,
+            "labels.npy is no array",
+            id="a damaged archive",
+        ),
+        pytest.param(
+            answering(
+                {"level": "L5-S1", "confidence": None, "label": 7, "tilt": 0.0},
+                to_volume=np.eye(4).tolist(),
+                before=saving("labels.npy", "np.full((9, 9, 9), 7)"),
+            ),
+            UnusableAnswer,
+            "measured as well",
+            id="a label beside a tilt of nothing",
+        ),
+        pytest.param(
+            answering(
+                {"level": "L5-S1", "confidence": None, "label": 0},
+                to_volume=np.eye(4).tolist(),
+                before=saving("labels.npy", "np.zeros((9, 9, 9), int)"),
+            ),
+            UnusableAnswer,
+            "discs.0.label",
+            id="the background",
         ),
         pytest.param(
             answering(disc(), before=saving("encodings.npy", "np.ones((2, 4))")),
@@ -124,23 +158,37 @@ def test_an_error_never_quotes_what_the_answer_held(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("discs", "reason"),
+    ("discs", "reason", "doubtful"),
     [
-        pytest.param([disc("L4-L5")], "without L5-S1 in view", id="no anchor"),
-        pytest.param([disc(row=175.0)], "too little is in view below", id="the picture ends below the disc"),
-        pytest.param([disc("L4-L5", 120.0), disc(row=100.0)], "not in order", id="names out of order"),
-        pytest.param([disc(row=80.0), disc(row=100.0)], "names twice", id="a name twice"),
-        pytest.param([disc("C2-C3", 20.0), disc()], "found 0 discs, where 21 are usual", id="a count that disagrees"),
+        pytest.param([disc("L4-L5")], "without L5-S1 in view", False, id="no anchor"),
+        pytest.param([disc(row=175.0)], "too little is in view below", False, id="the picture ends below the disc"),
+        pytest.param([disc("L4-L5", 120.0), disc(row=100.0)], "not in order", True, id="names out of order"),
+        pytest.param([disc(row=80.0), disc(row=100.0)], "names twice", True, id="a name twice"),
+        pytest.param([disc("C2-C3", 20.0), disc()], "found 0 discs, where 21 are usual", True, id="another count"),
     ],
 )
 def test_names_that_a_program_cannot_know_are_withheld(
-    discs: list[dict[str, object]], reason: str, tmp_path: Path
+    discs: list[dict[str, object]], reason: str, doubtful: bool, tmp_path: Path
 ) -> None:
     found = found_by(tmp_path, answering(*discs))
 
     assert not found.levels_known
     assert {each.level for each in found.discs} == {None}
     assert reason in found.reason
+    assert found.doubtful is doubtful
+
+
+def test_a_program_s_own_doubt_is_taken_over(tmp_path: Path) -> None:
+    assert found_by(tmp_path, answering(disc(None), known=False, doubtful=True)).doubtful
+    assert not found_by(tmp_path, answering(disc(None), known=False)).doubtful
+
+
+def test_a_disc_that_a_program_left_out_is_noticed_by_the_distance(tmp_path: Path) -> None:
+    rows = (20.0, 50.0, 110.0, 140.0)
+
+    found = found_by(tmp_path, answering(*(disc(None, row) for row in rows), known=False))
+
+    assert found.passed_over == "the distance is too long between the discs 3 and 2 from below"
 
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
@@ -199,11 +247,25 @@ def test_a_package_that_is_not_installed_is_said_to_be_missing(kind: DetectorKin
         load_external_detector(settings)
 
 
+def test_a_package_that_takes_too_long_to_say_its_version_is_not_sent_to_the_setting_for_discs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.images.detectors.program._ABOUT_SECONDS", 0.2)
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nexec sleep 600\n", encoding="utf-8")
+    python.chmod(0o755)
+
+    with pytest.raises(DetectorSilent) as failure:
+        load_external_detector(DetectorSettings(kind="spineps", python=python, licence="accepted"))
+
+    assert "timeout_seconds" not in str(failure.value)
+
+
 def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
     settings = DetectorSettings(kind="spineps", python=tmp_path / "python", licence="accepted")
 
     with pytest.raises(DetectorUnavailable, match=r"python: No such file or directory.*images\.detector\.python"):
-        check_external_detector(settings)
+        load_external_detector(settings)
 
 
 @pytest.mark.parametrize(

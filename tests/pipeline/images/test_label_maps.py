@@ -100,3 +100,15 @@ def test_a_sliver_at_the_edge_of_the_picture_is_no_disc() -> None:
     labels[5:8, 149, 60:66] = 3
 
     assert measure_disc(LabelMap(labels, np.eye(4)), 3, SPACING) is None
+
+
+def test_a_disc_on_two_slices_is_measured_whatever_the_rounding_of_its_map() -> None:
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[5:7, 70:75, 50:90] = 3
+    moved = np.eye(4)
+    moved[0] = (1 + 1e-7, 0, 0, 1e-9)
+
+    found = measure_disc(LabelMap(labels, moved), 3, SPACING)
+
+    assert found is not None
+    assert abs(found.width - 40 * 0.9) < 1

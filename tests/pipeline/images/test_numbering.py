@@ -1,5 +1,7 @@
 """Names that people give discs, and the disc that such a name belongs to when other images come."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,22 @@ def test_what_people_say_goes_before_what_was_counted(
     assert levels_of(settled) == expected
     assert settled.levels_known == (expected[0] is not None)
     assert reason in settled.reason
+
+
+@pytest.mark.parametrize(
+    ("passed", "reason"),
+    [
+        pytest.param(replace(found(None, None), gap="a disc is not seen"), "a disc is not seen", id="it is not seen"),
+        pytest.param(found("L3-L4", "L5-S1"), "no disc is given between L3-L4 and L5-S1", id="it is not named"),
+    ],
+)
+def test_a_person_s_name_for_a_disc_does_not_reach_beyond_a_disc_that_is_missing(
+    passed: DetectedDiscs, reason: str
+) -> None:
+    settled = apply_numbering(passed, Numbering("L4-L5", seen(1)), places(2))
+
+    assert levels_of(settled) == (None, None)
+    assert settled.reason == f"levels unknown: {reason}, so none can be counted from L4-L5"
 
 
 def test_a_study_without_discs_stays_without() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.images.errors import MissingPixels, SliceGap, TooFewSlices
+from pipeline.images.errors import ImpossibleField, MissingPixels, SliceGap, TooFewSlices
 from pipeline.images.stacks import measure_spacing, split_series
 from tests.pipeline.images.phantom import AXIAL, BASE, CORONAL, headers, plane, positions
 
@@ -91,6 +91,17 @@ def test_a_slice_too_near_is_irregular_spacing() -> None:
 def test_four_slices_are_too_few() -> None:
     with pytest.raises(TooFewSlices, match=r"4 slices, 5 are needed"):
         measure_spacing(headers(positions(4)))
+
+
+@pytest.mark.parametrize("spacing", [(0.001, 0.9), (1e6, 1e6)])
+def test_a_spacing_that_no_picture_of_a_spine_has_is_refused_with_the_size(spacing: tuple[float, float]) -> None:
+    images = [
+        replace(image, plane=replace(plane(place), spacing=spacing))
+        for image, place in zip(headers(positions()), positions(), strict=True)
+    ]
+
+    with pytest.raises(ImpossibleField, match=r"the picture would measure .* mm"):
+        measure_spacing(images)
 
 
 def test_images_without_whole_pixels_are_all_named() -> None:

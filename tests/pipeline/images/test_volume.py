@@ -94,3 +94,17 @@ def test_pixels_that_cannot_be_decoded_name_the_image(tmp_path: Path) -> None:
 
     with pytest.raises(UnreadablePixels, match="image 5 cannot be decoded"):
         load_volume(stack)
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
+@pytest.mark.parametrize("slope", ["nan", "inf"])
+def test_values_that_are_no_numbers_are_refused(slope: str, tmp_path: Path) -> None:
+    paths = save_all([mr_image(i, place) for i, place in enumerate(positions(), 1)], tmp_path)
+    stack = choose_series(read_headers(paths)[0]).stack
+    assert stack is not None
+    ds = dcmread(paths[4])
+    ds.RescaleSlope, ds.RescaleIntercept = slope, 0
+    ds.save_as(paths[4])
+
+    with pytest.raises(UnreadablePixels, match="image 5 holds values that are no numbers"):
+        load_volume(stack)

@@ -47,7 +47,7 @@ def detect(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     network = SpineNet(device="cuda:0" if request["device"] == "cuda" else "cpu", verbose=False)
     vertebrae = find_vertebrae(network, scan, in_plane)
     pairs = neighbours(vertebrae)
-    known, reason = named([vertebra["predicted_label"] for vertebra in vertebrae])
+    known, doubtful, reason = named([vertebra["predicted_label"] for vertebra in vertebrae])
     discs, encodings = [], []
     for upper, lower in pairs:
         grades, encoding = describe(network, scan, in_plane, [upper, lower])
@@ -58,7 +58,8 @@ def detect(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
         encodings.append(encoding)
     if encodings:
         np.save(folder / "encodings.npy", np.array(encodings, np.float32))
-    return {"format": 1, "levels_known": known and bool(discs), "reason": reason, "discs": discs}
+    sure = {"levels_known": known and bool(discs), "doubtful": doubtful, "reason": reason}
+    return {"format": 1, **sure, "discs": discs}
 
 
 def find_vertebrae(network: Any, scan: Any, in_plane: list[float]) -> list[dict[str, Any]]:
@@ -85,14 +86,14 @@ def neighbours(vertebrae: list[dict[str, Any]]) -> list[tuple[dict[str, Any], di
     return pairs
 
 
-def named(labels: list[str]) -> tuple[bool, str]:
-    """Tell whether names can be given, and why."""
+def named(labels: list[str]) -> tuple[bool, bool, str]:
+    """Tell whether names can be given, whether they are in doubt, and why."""
     ours = [label for label in labels if label in VERTEBRAE]
     if len(set(ours)) != len(ours):
-        return False, "SpineNet gives two vertebrae the same name"
+        return False, True, "SpineNet gives two vertebrae the same name"
     if "S1" not in ours:
-        return False, "the sacrum is not in view"
-    return True, "counted up from the sacrum by SpineNet"
+        return False, False, "the sacrum is not in view"
+    return True, False, "counted up from the sacrum by SpineNet"
 
 
 def placed(upper: dict[str, Any], lower: dict[str, Any], in_plane: list[float]) -> dict[str, Any]:

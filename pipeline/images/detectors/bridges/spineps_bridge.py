@@ -64,7 +64,7 @@ def detect(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 def answered(numbers: set[int]) -> dict[str, Any]:
     """Name the discs among the numbers of a label map."""
-    known, reason = named(numbers)
+    known, doubtful, reason = named(numbers)
     discs = [
         {
             "level": f"{VERTEBRAE[i]}-{VERTEBRAE[i + 1]}" if known else None,
@@ -75,17 +75,18 @@ def answered(numbers: set[int]) -> dict[str, Any]:
         if number in numbers
     ]
     discs += [{"level": None, "confidence": None, "label": number} for number in EXTRA_DISCS if number in numbers]
-    return {"format": 1, "levels_known": known and bool(discs), "reason": reason, "discs": discs}
+    sure = {"levels_known": known and bool(discs), "doubtful": doubtful, "reason": reason}
+    return {"format": 1, **sure, "discs": discs}
 
 
-def named(numbers: set[int]) -> tuple[bool, str]:
-    """Tell whether names can be given, and why."""
+def named(numbers: set[int]) -> tuple[bool, bool, str]:
+    """Tell whether names can be given, whether they are in doubt, and why."""
     for extra, words in EXTRA.items():
         if extra in numbers or extra + 100 in numbers:
-            return False, f"SPINEPS sees {words}"
+            return False, True, f"SPINEPS sees {words}"
     if SACRUM not in numbers or DISCS[-1] not in numbers:
-        return False, "the sacrum is not in view"
-    return True, "counted up from the sacrum by SPINEPS"
+        return False, False, "the sacrum is not in view"
+    return True, False, "counted up from the sacrum by SPINEPS"
 
 
 def main() -> int:

@@ -57,9 +57,9 @@ def detect(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     try:
         segment()
     except ValueError:
-        if any((segmented / "step1_output").glob("*.nii.gz")):
+        if not found_nothing(segmented):
             raise
-        return answered(set())  # it found no spine, or nothing to count discs from
+        return answered(set())
     image = nibabel.load(segmented / "step2_output" / "volume.nii.gz")
     labels = np.asanyarray(image.dataobj).round().astype(np.int16)
     np.save(folder / "labels.npy", labels)
@@ -67,10 +67,16 @@ def detect(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     return {**answered(set(np.unique(labels).tolist())), "to_volume": to_volume.tolist()}
 
 
+def found_nothing(segmented: Path) -> bool:
+    """Tell whether the first network ran and showed no spine, or nothing to count discs from."""
+    has_run = any((segmented / "step1_raw").glob("*.nii.gz"))
+    return has_run and not any((segmented / "step1_output").glob("*.nii.gz"))
+
+
 def answered(numbers: set[int]) -> dict[str, Any]:
     """Name the discs among the numbers of a label map."""
     found = [i for i, number in enumerate(DISCS) if number in numbers]
-    known, reason = named(numbers)
+    known, doubtful, reason = named(numbers)
     discs = [
         {
             "level": f"{VERTEBRAE[i]}-{VERTEBRAE[i + 1]}" if known else None,
@@ -81,16 +87,17 @@ def answered(numbers: set[int]) -> dict[str, Any]:
     ]
     if SIXTH_LUMBAR[1] in numbers:
         discs.append({"level": None, "confidence": None, "label": SIXTH_LUMBAR[1]})
-    return {"format": 1, "levels_known": known and bool(discs), "reason": reason, "discs": discs}
+    sure = {"levels_known": known and bool(discs), "doubtful": doubtful, "reason": reason}
+    return {"format": 1, **sure, "discs": discs}
 
 
-def named(numbers: set[int]) -> tuple[bool, str]:
-    """Tell whether names can be given, and why."""
+def named(numbers: set[int]) -> tuple[bool, bool, str]:
+    """Tell whether names can be given, whether they are in doubt, and why."""
     if not numbers.isdisjoint(SIXTH_LUMBAR):
-        return False, "TotalSpineSeg sees a sixth lumbar vertebra"
+        return False, True, "TotalSpineSeg sees a sixth lumbar vertebra"
     if SACRUM not in numbers or DISCS[-1] not in numbers:
-        return False, "the sacrum is not in view"
-    return True, "counted up from the sacrum by TotalSpineSeg"
+        return False, False, "the sacrum is not in view"
+    return True, False, "counted up from the sacrum by TotalSpineSeg"
 
 
 def main() -> int:
