@@ -82,7 +82,8 @@ class Finding:
     `answer` is `probability >= threshold` and None, with `probability`, `log_odds` and `threshold`, where the source
     abstained. `logits` are those of "yes" and "no", for reports only. `reason` says in words why the state is neither
     present nor absent, or what limits the answer; it is empty where there is nothing to say. `evidence` is the sentence
-    of the report that the answer rests on. `disc` is where an image finding of a level was read.
+    of the report that the answer rests on. `disc` is where an image finding of a level was read. `series_uid` is the
+    series that an image finding was read from where that is not the study's chosen one.
     """
 
     condition: str
@@ -99,6 +100,7 @@ class Finding:
     evidence: str | None
     disc: Disc | None
     provenance: Provenance
+    series_uid: str | None = None
 
 
 @dataclass(frozen=True)
