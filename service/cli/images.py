@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +42,7 @@ def discs(
     reading = read_study(reader, files, ())
     found = discs_json(reading)
     if picture is not None and reading.discs:
-        _save(reading, files, picture)
+        _save(reading, files, picture, settings.dicom.charset)
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -53,7 +54,7 @@ def discs(
         console.print(f"{name}: row {disc.row:.0f}, column {disc.column:.0f}{confidence}")
 
 
-def _save(reading: "StudyReading", files: Sequence[Path], target: Path) -> None:
+def _save(reading: "StudyReading", files: Sequence[Path], target: Path, charset: str) -> None:
     from pydicom import dcmread
 
     from integrations.captures import write_capture
@@ -63,6 +64,8 @@ def _save(reading: "StudyReading", files: Sequence[Path], target: Path) -> None:
     shown = find_shown(reading, files)
     drawn = draw_discs(shown, reading.discs, caption(reading.findings, reading.levels_reason))
     if target.suffix.lower() == ".dcm":
-        write_capture(drawn, dcmread(shown.path), SOFTWARE).save_as(target, enforce_file_format=True)
+        image = dcmread(shown.path, stop_before_pixels=True)
+        capture = write_capture(drawn, image, SOFTWARE, datetime.now(UTC).astimezone(), charset)
+        capture.save_as(target, enforce_file_format=True)
     else:
         drawn.save(target)
