@@ -1,5 +1,6 @@
 """The values that all rooms share: a finding, where it came from, and the discs it rests on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -101,6 +102,11 @@ class Finding:
     disc: Disc | None
     provenance: Provenance
     series_uid: str | None = None
+
+
+def restricted_by(findings: Iterable[Finding]) -> list[str]:
+    """Give the parts, with their licences, that limit what may be done with any of the findings."""
+    return list(dict.fromkeys(part for finding in findings for part in finding.provenance.restricted_by))
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
+from pipeline.values import restricted_by
 from service.destinations import Outlook
-from service.store.findings import current_findings
+from service.store.findings import current_findings, to_findings
 from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, ProvenanceRow, Series, Study, row_id
 from service.web.lines import Standing, delivery_outlooks, study_standings
 from service.web.study_picture import has_picture
@@ -36,7 +37,10 @@ class DocumentLine:
 
 @dataclass(frozen=True)
 class StudyPage:
-    """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance."""
+    """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance.
+
+    `restricted_by` are the programs, with their licences, that limit what may be done with the findings.
+    """
 
     study: Study
     patient: Patient
@@ -45,6 +49,7 @@ class StudyPage:
     events: list[Event]
     findings: list[FindingRow]
     calibrations: dict[int, str]
+    restricted_by: list[str]
     documents: list[DocumentLine]
     has_picture: bool
 
@@ -65,6 +70,7 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         events=study_timeline(session, number),
         findings=findings,
         calibrations=_calibrations(session, findings),
+        restricted_by=restricted_by(to_findings(session, findings)),
         documents=_documents(session, settings, number),
         has_picture=has_picture(session, study),
     )
