@@ -1,5 +1,6 @@
 """The values that all rooms share: a finding, where it came from, and the discs it rests on."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,7 +83,8 @@ class Finding:
     `answer` is `probability >= threshold` and None, with `probability`, `log_odds` and `threshold`, where the source
     abstained. `logits` are those of "yes" and "no", for reports only. `reason` says in words why the state is neither
     present nor absent, or what limits the answer; it is empty where there is nothing to say. `evidence` is the sentence
-    of the report that the answer rests on. `disc` is where an image finding of a level was read.
+    of the report that the answer rests on. `disc` is where an image finding of a level was read. `series_uid` is the
+    series that an image finding was read from where that is not the study's chosen one.
     """
 
     condition: str
@@ -99,6 +101,12 @@ class Finding:
     evidence: str | None
     disc: Disc | None
     provenance: Provenance
+    series_uid: str | None = None
+
+
+def restricted_by(findings: Iterable[Finding]) -> list[str]:
+    """Give the parts, with their licences, that limit what may be done with any of the findings."""
+    return list(dict.fromkeys(part for finding in findings for part in finding.provenance.restricted_by))
 
 
 @dataclass(frozen=True)

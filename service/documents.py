@@ -100,6 +100,7 @@ def _gather(session: Session, study: Study) -> _Material:
     reported = session.exec(
         select(Report, Message).join(Message).where(col(Report.id).in_(report_ids)).order_by(col(Report.id).desc())
     ).first()
+    read_from = {uid for uid in (study.series_read, *(row.series_uid for row in latest.values())) if uid is not None}
     return _Material(
         study_id=study_id,
         results=study.results,
@@ -107,7 +108,7 @@ def _gather(session: Session, study: Study) -> _Material:
         findings=tuple(to_findings(session, list(latest.values()))),
         report=_reference(*reported) if reported else None,
         series_read=study.series_read,
-        image_files=cited_files(session, study_id, study.series_read),
+        image_files=cited_files(session, study_id, read_from),
     )
 
 

@@ -1,6 +1,7 @@
 """The objects of a study that its reading rests on."""
 
 import hashlib
+from collections.abc import Collection
 
 from sqlmodel import Session, col, select
 
@@ -16,9 +17,9 @@ def image_files(session: Session, study_id: int) -> tuple[str, ...]:
     return _files(session, study_id, (ObjectState.STORED,))
 
 
-def cited_files(session: Session, study_id: int, series_uid: str | None = None) -> tuple[str, ...]:
-    """Give the files whose headers a document cites: of a study's images, or of one series; some have no pixels."""
-    return _files(session, study_id, (ObjectState.STORED, ObjectState.HEADER), series_uid)
+def cited_files(session: Session, study_id: int, series_uids: Collection[str] = ()) -> tuple[str, ...]:
+    """Give the files whose headers a document cites: of a study's images, or of some series; some have no pixels."""
+    return _files(session, study_id, (ObjectState.STORED, ObjectState.HEADER), series_uids)
 
 
 def are_removed(session: Session, study_id: int) -> bool:
@@ -27,7 +28,7 @@ def are_removed(session: Session, study_id: int) -> bool:
 
 
 def _files(
-    session: Session, study_id: int, states: tuple[ObjectState, ...], series_uid: str | None = None
+    session: Session, study_id: int, states: tuple[ObjectState, ...], series_uids: Collection[str] = ()
 ) -> tuple[str, ...]:
     found = (
         select(Instance.file, Instance.state)
@@ -35,8 +36,8 @@ def _files(
         .where(Series.study_id == study_id, col(Series.modality).not_in(NOT_IMAGES))
         .order_by(col(Instance.id))
     )
-    if series_uid is not None:
-        found = found.where(Series.series_uid == series_uid)
+    if series_uids:
+        found = found.where(col(Series.series_uid).in_(series_uids))
     # Asked for a state too, SQLite would go through the objects of all studies that have it.
     return tuple(file for file, state in session.exec(found) if state in states)
 

@@ -50,11 +50,12 @@ def write_sr(study: SrStudy, content: SrContent, instance: SrInstance, installat
     _refuse_twins(content.findings)
     study_uid = _one_study(study)
     header = patient_and_study(study.images[0], study.charset)
-    read = _images_read(study)
+    read = _images_read(study, content.findings)
     context = GroupContext(
         study_uid=study_uid,
         conditions={condition.name: condition for condition in installation.conditions},
         images={str(image.SOPInstanceUID): image for image in read},
+        series_uid=study.series_uid,
     )
     tree = _content_tree(content, header, installation, context)
     try:
@@ -81,12 +82,12 @@ def _one_study(study: SrStudy) -> str:
     return studies.pop()
 
 
-def _images_read(study: SrStudy) -> list[Dataset]:
-    if study.series_uid is None:
-        return []
-    read = [image for image in study.images if image.get("SeriesInstanceUID") == study.series_uid]
-    if not read:
-        raise NoEvidence("No image of the series that was read was given. Give all images of the series.")
+def _images_read(study: SrStudy, findings: Sequence[Finding]) -> list[Dataset]:
+    """Give the images of the chosen series, and of every other that findings were read from."""
+    series = {study.series_uid, *(finding.series_uid for finding in findings)} - {None}
+    read = [image for image in study.images if image.get("SeriesInstanceUID") in series]
+    if len({image.SeriesInstanceUID for image in read}) < len(series):
+        raise NoEvidence("No image of a series that was read was given. Give all images of the series.")
     return read
 
 

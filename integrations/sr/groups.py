@@ -1,6 +1,6 @@
 """One finding as a measurement group of TID 1500."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,11 +34,15 @@ Group = MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitat
 
 @dataclass(frozen=True)
 class GroupContext:
-    """What all groups of one report share. `images` are those of the series that was read, by SOP Instance UID."""
+    """What all groups of one report share.
+
+    `images` are those of the series that were read, by SOP Instance UID; `series_uid` is the study's chosen one.
+    """
 
     study_uid: str
     conditions: Mapping[str, Condition]
     images: Mapping[str, Dataset]
+    series_uid: str | None
 
 
 def concept(code: Code) -> CodedConcept:
@@ -79,8 +83,7 @@ def measurement_group(finding: Finding, context: GroupContext) -> Group:
         region = _region(finding.disc, context.images)
         group: Group = PlanarROIMeasurementsAndQualitativeEvaluations(referenced_region=region, **content)
     else:
-        images = context.images.values() if finding.source is Source.IMAGE else ()
-        group = MeasurementsAndQualitativeEvaluations(source_images=_sources(images), **content)
+        group = MeasurementsAndQualitativeEvaluations(source_images=_sources(finding, context), **content)
     if said := reason(finding):
         group[0].ContentSequence.append(text_item(codes.COMMENT, said))
     return group
@@ -155,5 +158,13 @@ def _region(disc: Disc, images: Mapping[str, Dataset]) -> ImageRegion:
     return ImageRegion("POLYLINE", points, SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID))
 
 
-def _sources(images: Iterable[Dataset]) -> list[SourceImageForMeasurementGroup]:
-    return [SourceImageForMeasurementGroup(image.SOPClassUID, image.SOPInstanceUID) for image in images]
+def _sources(finding: Finding, context: GroupContext) -> list[SourceImageForMeasurementGroup]:
+    """Cite the images of the series that an image finding was read from."""
+    if finding.source is not Source.IMAGE:
+        return []
+    series = finding.series_uid or context.series_uid
+    return [
+        SourceImageForMeasurementGroup(image.SOPClassUID, image.SOPInstanceUID)
+        for image in context.images.values()
+        if image.SeriesInstanceUID == series
+    ]

@@ -14,9 +14,9 @@ class SrStudy:
     """The study that a report describes.
 
     `images` are read without pixels and left undecoded; the first gives patient and study. Of these, the images of
-    `series_uid`, the series that the classifiers read, become evidence and sources; where it is None, the first image
-    alone is evidence. `charset` is the defined term of the character set for text that does not fit its own
-    declaration.
+    `series_uid`, the study's chosen series, and of the series that findings name become evidence and sources; where
+    there is none, the first image alone is evidence. `charset` is the defined term of the character set for text that
+    does not fit its own declaration.
     """
 
     images: tuple[Dataset, ...]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.values import Finding, Source, Standing, State
+from pipeline.values import Finding, Source, Standing, State, restricted_by
 
 STANDING = {
     Standing.DEMONSTRATION: "demonstration: fitted on invented data only, it shows the path and not the patient",
@@ -40,8 +40,7 @@ def disclaimer(findings: Sequence[Finding], version: str, left_out: str) -> str:
         sentences.extend(
             f"Findings {_FROM[source]} are {STANDING[standing]}." for standing in Standing if standing in standings
         )
-    restricted = dict.fromkeys(part for finding in findings for part in finding.provenance.restricted_by)
-    sentences.extend(f"Use of findings {_FROM[Source.IMAGE]} is limited by {part}." for part in restricted)
+    sentences.extend(f"Use of findings {_FROM[Source.IMAGE]} is limited by {part}." for part in restricted_by(findings))
     sentences.append(
         "Absent and undetermined do not rule a condition out. A level may be misnamed. "
         "Not for diagnosis without reading the report and the images."

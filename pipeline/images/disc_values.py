@@ -5,9 +5,10 @@ from typing import Any
 from pipeline.values import StudyReading
 
 
-def discs_json(reading: StudyReading) -> dict[str, Any]:
-    """Give a reading's discs as `spinelabel discs --json` prints them, from head to foot."""
+def discs_json(reading: StudyReading, detector: str) -> dict[str, Any]:
+    """Give a reading's discs as `spinelabel discs --json` prints them, from head to foot, and what found them."""
     return {
+        "detector": detector,
         "series_uid": reading.series_uid,
         "levels_known": reading.levels_known,
         "reason": reading.levels_reason,

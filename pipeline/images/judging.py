@@ -85,15 +85,18 @@ def _classify_wide(
     reader: ImageReader, part: Classification, stack: Stack, conditions: Collection[str], naming: Naming
 ) -> tuple[Finding, ...]:
     """Classify by a stack of the whole spine, whose discs are not shown: the study's are those of the chosen one."""
-    name = f" of the series {stack.images[0].description or 'without a name'}"
+    shown = stack.images[0]
+    name = f" of the series {shown.description or 'without a name'}"
     try:
         volume = load_volume(stack)
     except UnreadablePixels as error:
         provenance = _provenance(reader, part, _NOTHING)
-        return abstain_from_all(part.classifiers, conditions, f"{error}{name}", provenance)
-    found = name_discs(reader.detector.detect(volume), naming, stack, volume)
-    placed = tuple(place_disc(volume, disc) for disc in found.discs)
-    return _classify(reader, part, ReadScan(volume, found, placed, name), conditions)
+        findings = abstain_from_all(part.classifiers, conditions, f"{error}{name}", provenance)
+    else:
+        found = name_discs(reader.detector.detect(volume), naming, stack, volume)
+        placed = tuple(place_disc(volume, disc) for disc in found.discs)
+        findings = _classify(reader, part, ReadScan(volume, found, placed, name), conditions)
+    return tuple(replace(finding, series_uid=shown.series_uid) for finding in findings)
 
 
 def _classify(

@@ -15,6 +15,9 @@ from pipeline.images.series import read_headers
 from pipeline.images.volume import decode_image
 from pipeline.values import Disc, Finding, Source, StudyReading
 
+LIMITS = "Machine-made, and reviewed by no person. A level may be misnamed. Not for diagnosis."
+"""What discs on a picture cannot do, whatever detector found them."""
+
 _HEIGHT, _PANEL = 900, 420  # pixels of the slice's height, and of the panel beside it
 _COLOUR, _INFERRED_COLOUR, _TEXT_COLOUR = (255, 200, 0), (120, 160, 255), (255, 255, 255)
 _WHITE_PERCENTILE = 99.5
@@ -54,6 +57,11 @@ def caption(findings: Sequence[Finding], levels: str, limits: str = "") -> Capti
         elif finding.disc is not None:
             beside[finding.level].append(words)
     return Captions(levels, {level: ", ".join(words) for level, words in beside.items()}, tuple(whole), limits)
+
+
+def found_by(detector: str) -> str:
+    """Say what found the discs: its name, with its licence where it is another project's, without its digest."""
+    return f"Discs found by {detector.partition('@')[0]}."
 
 
 def find_shown(reading: StudyReading, paths: Sequence[Path]) -> ImageHeader:

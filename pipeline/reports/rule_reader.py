@@ -12,7 +12,7 @@ import yaml
 from config.conditions import DISC_LEVELS, Condition
 from pipeline.reports.levels import LUMBAR_LEVELS, find_levels
 from pipeline.reports.mentions import places_of
-from pipeline.reports.rule_scopes import Scopes, one_of
+from pipeline.reports.rule_scopes import Cues, Scopes, one_of
 from pipeline.reports.rule_sentences import Sentence, read_sentences
 from pipeline.reports.sections import split_sections
 
@@ -291,4 +291,10 @@ def _rules() -> dict[str, _Rules]:
 @cache
 def embedded_scopes() -> Scopes:
     """Give the denying and past-telling words that come with the rules, with their reach."""
-    return Scopes(_read_file()["scopes"])
+    return Scopes(embedded_cues())
+
+
+def embedded_cues() -> Cues:
+    """Give the words that make up `embedded_scopes`, for a reader that changes some of them."""
+    cues: Cues = _read_file()["scopes"]
+    return cues

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,30 +40,36 @@ def discs(
     settings = load_settings(config)
     reader = load_image_reader(settings.images.model_copy(update={"classifiers": "none"}), settings.data, SOFTWARE)
     reading = read_study(reader, files, ())
-    found = discs_json(reading)
-    if picture is not None and reading.discs:
-        _save(reading, files, picture)
+    detector = reader.detector.name
+    if picture is not None:
+        _save(reading, files, (picture, detector, settings.dicom.charset))
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(discs_json(reading, detector)))
         return
     console.print(f"{reading.reason}. {reading.levels_reason}.", markup=False, soft_wrap=True)
-    console.print(f"Found by {reader.detector.name}.", markup=False, soft_wrap=True)
+    console.print(f"Found by {detector}.", markup=False, soft_wrap=True)
     for disc in reading.discs:
         name = disc.level or "level unknown"
         confidence = "" if disc.confidence is None else f", confidence {disc.confidence:.2f}"
         console.print(f"{name}: row {disc.row:.0f}, column {disc.column:.0f}{confidence}")
 
 
-def _save(reading: "StudyReading", files: Sequence[Path], target: Path) -> None:
+def _save(reading: "StudyReading", files: Sequence[Path], wanted: tuple[Path, str, str]) -> None:
+    """Draw a reading into a file; `wanted` is the file, the detector's name, and the fallback character set."""
     from pydicom import dcmread
 
     from integrations.captures import write_capture
-    from pipeline.images.picture import caption, draw_discs, find_shown
+    from pipeline.images.picture import LIMITS, caption, draw_discs, find_shown, found_by
     from service.installation import SOFTWARE
 
+    target, detector, charset = wanted
     shown = find_shown(reading, files)
-    drawn = draw_discs(shown, reading.discs, caption(reading.findings, reading.levels_reason))
+    limits = f"{found_by(detector)} {LIMITS}"
+    drawn = draw_discs(shown, reading.discs, caption(reading.findings, reading.levels_reason, limits))
     if target.suffix.lower() == ".dcm":
-        write_capture(drawn, dcmread(shown.path), SOFTWARE).save_as(target, enforce_file_format=True)
+        image = dcmread(shown.path, stop_before_pixels=True)
+        capture = write_capture(drawn, image, SOFTWARE, datetime.now(UTC).astimezone(), charset)
+        capture.DerivationDescription = limits
+        capture.save_as(target, enforce_file_format=True)
     else:
         drawn.save(target)

@@ -111,6 +111,7 @@ def _columns(finding: Finding) -> dict[str, Any]:
         "reason": finding.reason,
         "evidence": finding.evidence,
         "disc": asdict(finding.disc) if finding.disc else None,
+        "series_uid": finding.series_uid,
     }
 
 
@@ -139,6 +140,7 @@ def _to_finding(session: Session, row: FindingRow) -> Finding:
             made_by.input_sha256,
             made_by.software,
         ),
+        series_uid=row.series_uid,
     )
 
 

@@ -230,7 +230,7 @@ class FindingRow(SQLModel, table=True):
     """A finding (`pipeline.values.Finding`) about a report or a study.
 
     `work` names the piece of work that made it; with the ordinal it is unique, so that a step that runs twice writes
-    once.
+    once. `series_uid` is the series that it was read from where that is not the study's `series_read`.
     """
 
     __tablename__ = "finding"
@@ -255,6 +255,7 @@ class FindingRow(SQLModel, table=True):
     reason: str = ""
     evidence: str | None = None
     disc: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    series_uid: str | None = None
     provenance_id: int = Field(foreign_key="provenance.id")
     created: datetime = time_column()
     superseded: datetime | None = time_column(nullable=True)

@@ -8,8 +8,9 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
+from pipeline.values import restricted_by
 from service.destinations import Outlook
-from service.store.findings import current_findings
+from service.store.findings import current_findings, to_findings
 from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, ProvenanceRow, Series, Study, row_id
 from service.web.lines import Standing, delivery_outlooks, study_standings
 from service.web.study_picture import has_picture, how_named
@@ -38,7 +39,8 @@ class DocumentLine:
 class StudyPage:
     """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance.
 
-    `how_named` says how the discs were named.
+    `how_named` says how the discs were named, and `restricted_by` names the programs, with their licences, that limit
+    what may be done with the findings.
     """
 
     study: Study
@@ -48,6 +50,7 @@ class StudyPage:
     events: list[Event]
     findings: list[FindingRow]
     calibrations: dict[int, str]
+    restricted_by: list[str]
     documents: list[DocumentLine]
     has_picture: bool
     how_named: str
@@ -69,6 +72,7 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         events=study_timeline(session, number),
         findings=findings,
         calibrations=_calibrations(session, findings),
+        restricted_by=restricted_by(to_findings(session, findings)),
         documents=_documents(session, settings, number),
         has_picture=has_picture(session, study),
         how_named=how_named(study),

@@ -6,8 +6,8 @@ from sqlmodel import Session, select
 
 from pipeline.images.errors import NotAnImage, UnreadablePixels
 from pipeline.images.headers import read_header
-from pipeline.images.picture import caption, draw_discs, shown_image
-from pipeline.values import Disc
+from pipeline.images.picture import caption, draw_discs, found_by, shown_image
+from pipeline.values import Disc, restricted_by
 from service.store.findings import current_findings, to_findings
 from service.store.objects import ObjectStore
 from service.store.states import ObjectState
@@ -28,8 +28,9 @@ def study_picture(session: Session, store: ObjectStore, link: str, limits: str) 
     if file is None:
         return None
     findings = to_findings(session, current_findings(session, row_id(study)))
+    said = " ".join([limits, *map(found_by, restricted_by(findings))])
     try:
-        captions = caption(findings, how_named(study), limits)
+        captions = caption(findings, how_named(study), said)
         picture = draw_discs(read_header(store.path(file)), _discs(study), captions)
     except (NotAnImage, UnreadablePixels):
         return None

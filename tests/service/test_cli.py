@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread
 from sqlalchemy import Engine
 from sqlmodel import select
@@ -116,7 +118,9 @@ def test_discs_come_with_their_names_and_a_picture(tmp_path: Path) -> None:
 
     found = json.loads(done.stdout)
     assert [disc["level"] for disc in found["discs"]][-3:] == ["L3-L4", "L4-L5", "L5-S1"]
-    assert (tmp_path / "discs.png").read_bytes().startswith(b"\x89PNG")
+    assert found["detector"].startswith("spinelabel-detector@sha256:")
+    picture = np.asarray(Image.open(tmp_path / "discs.png"))
+    assert picture[-100:, -300:].max() == 255, "nothing is said below the discs"
 
 
 def test_the_picture_of_discs_is_a_secondary_capture_if_its_name_says_so(tmp_path: Path) -> None:
@@ -132,6 +136,21 @@ def test_the_picture_of_discs_is_a_secondary_capture_if_its_name_says_so(tmp_pat
     assert capture.SeriesInstanceUID != images[0].SeriesInstanceUID
     picture = capture.pixel_array
     assert ((picture[..., 0] > 200) & (picture[..., 2] < 80)).any()
+    assert capture.DerivationDescription.startswith("Discs found by spinelabel-detector. Machine-made")
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_picture_that_cannot_be_drawn_is_an_error_with_its_reason(tmp_path: Path, more: tuple[str, ...]) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    write_images(drawn_study(1).datasets[:2], folder)
+
+    done = spinelabel("discs", folder, "--picture", tmp_path / "discs.png", *more, folder=tmp_path)
+
+    assert done.returncode == 1
+    assert "there are no discs to draw: no usable sagittal T2 series" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "discs.png").exists()
 
 
 def test_discs_are_found_by_the_detector_that_the_settings_name(tmp_path: Path) -> None:
@@ -143,8 +162,10 @@ def test_discs_are_found_by_the_detector_that_the_settings_name(tmp_path: Path) 
     config = tmp_path / "site.yaml"
     config.write_text(f"images: {{detector: {{kind: spineps, python: {python}, licence: accepted}}}}")
 
-    done = spinelabel("discs", folder, "--config", config, folder=tmp_path)
+    done = spinelabel("discs", folder, "--config", config, "--picture", tmp_path / "discs.dcm", folder=tmp_path)
 
+    said = dcmread(tmp_path / "discs.dcm").DerivationDescription
+    assert said.startswith("Discs found by SPINEPS 1.2 (licence: Apache-2.0).")
     assert "Found by SPINEPS 1.2 (licence: Apache-2.0)." in done.stdout
     assert "level unknown: row 100, column 90\n" in done.stdout
 

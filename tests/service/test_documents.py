@@ -100,6 +100,30 @@ def test_the_findings_of_both_sources_are_written_and_put_on_their_way(
         assert session.get_one(Study, study[0]).document == WorkState.DONE
 
 
+def test_a_finding_read_from_another_series_cites_the_images_of_that_series(
+    engine: Engine, tmp_path: Path, study: tuple[int, int], images: tuple[Dataset, ...]
+) -> None:
+    whole_spine = Dataset()
+    whole_spine.update(images[1])
+    whole_spine.file_meta = images[1].file_meta
+    whole_spine.SeriesInstanceUID, whole_spine.SOPInstanceUID = "1.2.3", "1.2.3.1"
+    with writing(engine) as session:
+        series = Series(study_id=study[0], series_uid="1.2.3", modality="MR")
+        session.add(series)
+        session.flush()
+        row = _stored(ObjectStore(tmp_path), whole_spine)
+        row.series_id = series.id
+        session.add(row)
+        cancer = replace(finding(source=Source.IMAGE), condition="cancer", series_uid="1.2.3")
+        record_findings(session, Subject(study_id=study[0]), [cancer], work="read with a whole spine", now=NOW)
+
+    write_documents(writer(engine, tmp_path, "trial"), study[0], NOW)
+
+    (document,) = documents(engine)
+    found = read_findings(dcmread(ObjectStore(tmp_path).path(document.file)))
+    assert {one.condition: one.source_images for one in found if one.source is Source.IMAGE} == {"cancer": ("1.2.3.1",)}
+
+
 def test_the_same_results_are_written_once(engine: Engine, tmp_path: Path, study: tuple[int, int]) -> None:
     for now in (NOW, LATER):
         write_documents(writer(engine, tmp_path, "trial"), study[0], now)

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from config.settings import ExportSettings, Hl7Settings, Settings
-from pipeline.values import Standing
+from pipeline.values import Source, Standing
 from service.store.database import writing
 from service.store.findings import Subject, record_findings
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, WorkState
@@ -71,6 +71,16 @@ def test_the_overview_counts_the_day_of_the_site(engine: Engine, tmp_path: Path)
 
     assert "studies 1" in text(browse(settings, engine, lambda: evening), "/")
     assert "studies 0" in text(browse(settings, engine, lambda: evening + timedelta(minutes=2)), "/")
+
+
+def test_a_study_names_the_program_whose_licence_limits_what_may_be_done(engine: Engine, page: TestClient) -> None:
+    add_study(engine)
+    spinenet = "SpineNet 2.1.4 (restricted licence: non-commercial research only)"
+    with writing(engine) as session:
+        graded = replace(finding(source=Source.IMAGE), provenance=replace(MADE_BY, model=spinenet))
+        record_findings(session, Subject(study_id=1), [graded], work="read again", now=LATER)
+
+    assert f"Use of findings from the images is limited by {spinenet}." in text(page, f"/studies/{link(engine, Study)}")
 
 
 def test_the_overview_shows_queues_with_their_oldest_item(engine: Engine, page: TestClient) -> None:

@@ -108,6 +108,28 @@ def test_the_images_that_were_read_are_evidence_and_others_are_not() -> None:
     assert [series.SeriesInstanceUID for series in item.ReferencedSeriesSequence] == [SERIES_UID]
 
 
+def test_a_finding_read_from_another_series_cites_that_series_and_makes_it_evidence() -> None:
+    whole_spine = derived_uid("a whole-spine series")
+    others = tuple(as_received(mr_image(number, SeriesInstanceUID=whole_spine)) for number in (8, 9))
+    study = mr_study()
+    cancer = finding("cancer", source=Source.IMAGE, series_uid=whole_spine)
+    stenosis = finding("stenosis", source=Source.IMAGE)
+    document = written([cancer, stenosis], replace(study, images=(*others, *study.images)))
+
+    cited = {one.condition: set(one.source_images) for one in read_findings(document)}
+    (item,) = document.CurrentRequestedProcedureEvidenceSequence
+    assert cited == {
+        "cancer": {image.SOPInstanceUID for image in others},
+        "stenosis": {image.SOPInstanceUID for image in study.images},
+    }
+    assert {series.SeriesInstanceUID for series in item.ReferencedSeriesSequence} == {SERIES_UID, whole_spine}
+
+
+def test_a_finding_whose_series_is_not_given_is_no_report() -> None:
+    with pytest.raises(NoEvidence):
+        written([finding("cancer", source=Source.IMAGE, series_uid=derived_uid("a whole-spine series"))])
+
+
 def test_without_a_series_that_was_read_one_image_stands_for_the_study() -> None:
     document = written(FROM_REPORT, replace(mr_study(), series_uid=None))
 

@@ -84,9 +84,10 @@ def test_outlines_are_closed_lines_on_their_image(case: Case) -> None:
 
 
 def test_the_json_of_discs_has_the_keys_that_scripts_rely_on(case: Case) -> None:
-    value = discs_json(case.reading)
+    value = discs_json(case.reading, "SPINEPS 1.2 (licence: Apache-2.0)")
 
-    assert set(value) == {"series_uid", "levels_known", "reason", "discs"}
+    assert set(value) == {"detector", "series_uid", "levels_known", "reason", "discs"}
+    assert value["detector"] == "SPINEPS 1.2 (licence: Apache-2.0)"
     assert set(value["discs"][0]) == {"level", "centre", "centre_mm", "angle_deg", "confidence"}
     assert set(value["discs"][0]["centre"]) == {"sop_instance_uid", "row", "column"}
 

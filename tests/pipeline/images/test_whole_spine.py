@@ -64,6 +64,11 @@ def test_a_condition_of_the_whole_spine_is_read_from_its_series_and_says_so(tmp_
     assert [finding.reason for finding in reading.findings if finding.condition == "woodworm"] == [
         "read from 3 discs of the series T2 20"
     ]
+    assert {finding.condition: finding.series_uid for finding in reading.findings} == {
+        "rust": None,
+        "mould": None,
+        "woodworm": WHOLE,
+    }
 
 
 def test_a_series_of_the_whole_spine_that_cannot_be_decoded_costs_only_its_own_condition(tmp_path: Path) -> None:
@@ -71,6 +76,7 @@ def test_a_series_of_the_whole_spine_that_cannot_be_decoded_costs_only_its_own_c
 
     assert (findings["woodworm"].state, findings["woodworm"].answer) == (State.NOT_IMAGED, None)
     assert "cannot be decoded" in findings["woodworm"].reason
+    assert findings["woodworm"].series_uid == WHOLE
     assert findings["mould"].answer is True
 
 

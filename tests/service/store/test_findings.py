@@ -34,6 +34,17 @@ def test_findings_come_back_as_they_were(engine: Engine) -> None:
     assert found == [finding(), finding(level="L4-L5", source=Source.IMAGE)]
 
 
+def test_the_series_that_a_finding_was_read_from_comes_back(engine: Engine) -> None:
+    study_id, _ = add_study(engine)
+    elsewhere = replace(finding(source=Source.IMAGE), series_uid="1.2.3.whole")
+
+    with writing(engine) as session:
+        record_findings(session, Subject(study_id=study_id), [elsewhere], work="read again", now=LATER)
+
+    with reading(engine) as session:
+        assert elsewhere in to_findings(session, current_findings(session, study_id))
+
+
 def test_new_findings_supersede_and_never_overwrite(engine: Engine) -> None:
     _, report_id = add_study(engine)
 
