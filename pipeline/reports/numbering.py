@@ -12,6 +12,16 @@ import yaml
 from pipeline.reports.rule_reader import embedded_cues
 from pipeline.reports.rule_scopes import Scopes, one_of
 
+_BULLET = re.compile(r"\s*(?:[-*\u2022\u00b7>]+(?!\d)|\(?\d{1,2}[.)](?!\d)|\(?[a-e]\))\s")
+_LABEL = re.compile(r"\s*[\w/ -]{2,40}:")
+_UNFINISHED = re.compile(
+    r"(?:[,:/-]|\b(?:the|a|an|of|and|or|at|with|to|in|on|by|no|not|without|is|are|from|for|\w+ing))$"
+)
+_CAPITALISED = re.compile(r"[A-Z][a-z]|[A-Z] ")
+_SENTENCE_END = re.compile(r"(?<=[.;!?])\s+")
+_REACH = 300  # characters, so that no text takes long; few sentences are longer
+_HYPHENS = dict.fromkeys(range(0x2010, 0x2016), "-")
+
 
 def unusual_numbering(text: str) -> str | None:
     """Give the words by which a report numbers its vertebrae in an unusual way; None where it does not.
@@ -28,17 +38,6 @@ def unusual_numbering(text: str) -> str | None:
             if not words.scopes.deny(clause, match.start() - start, match.end() - start):
                 return " ".join(match[0].split())
     return None
-
-
-_BULLET = re.compile(r"\s*(?:[-*\u2022\u00b7>]+(?!\d)|\(?\d{1,2}[.)](?!\d)|\(?[a-e]\))\s")
-_LABEL = re.compile(r"\s*[\w/ -]{2,40}:")
-_UNFINISHED = re.compile(
-    r"(?:[,:/-]|\b(?:the|a|an|of|and|or|at|with|to|in|on|by|no|not|without|is|are|from|for|\w+ing))$"
-)
-_CAPITALISED = re.compile(r"[A-Z][a-z]|[A-Z] ")
-_SENTENCE_END = re.compile(r"(?<=[.;!?])\s+")
-_REACH = 300  # characters, so that no text takes long; few sentences are longer
-_HYPHENS = dict.fromkeys(range(0x2010, 0x2016), "-")
 
 
 def _sentences(text: str) -> Iterator[str]:
