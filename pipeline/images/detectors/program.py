@@ -69,7 +69,7 @@ def _run(program: Program, folder: Path) -> int:
             [program.python.absolute(), program.script, folder],
             cwd=folder,
             env=surroundings | {"TMPDIR": str(folder)},
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -79,11 +79,11 @@ def _run(program: Program, folder: Path) -> int:
             f"{program.title} cannot be started: {program.python}: {error.strerror}. "
             "Name the interpreter of its environment in images.detector.python."
         ) from error
-    try:
-        return process.wait(program.timeout_seconds)
-    except subprocess.TimeoutExpired as error:
-        raise DetectorTooSlow(program.title, program.timeout_seconds) from error
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with process:
+        try:
+            return process.wait(program.timeout_seconds)
+        except subprocess.TimeoutExpired as error:
+            raise DetectorTooSlow(program.title, program.timeout_seconds) from error
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
