@@ -52,7 +52,7 @@ def stand_in(folder: Path, body: str, timeout_seconds: float = 60) -> Program:
     """Write a program whose answer about itself is given, and whose answer about discs `body` writes."""
     script = folder / "stand_in.py"
     script.write_text(_HEAD + body, encoding="utf-8")
-    return Program("Stand-in", Path(sys.executable), script, "cpu", timeout_seconds)
+    return Program("Stand-in", Path(sys.executable), script, "cpu", timeout_seconds, folder)
 
 
 def stand_in_interpreter(folder: Path, body: str) -> Path:
