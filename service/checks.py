@@ -60,7 +60,7 @@ def check_installation(settings: Settings) -> Iterator[Check]:
         yield look("calibration", lambda: _calibration(settings, calibration))
     yield look("image models", lambda: _image_models(settings))
     if settings.images.detector.kind != "embedded":
-        yield look("detector", lambda: load_external_detector(settings.images.detector).name)
+        yield look("detector", lambda: load_external_detector(settings.images.detector, settings.data).name)
     for destination in settings.destinations:
         yield look(f"destination {destination.peer}", lambda name=destination.peer: _echo(settings, name))  # type: ignore[misc]
     if not settings.destinations:

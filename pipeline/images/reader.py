@@ -41,14 +41,15 @@ def load_image_reader(settings: ImageSettings, data: Path, software: str) -> Ima
     Args:
         settings: what reads the images; with classifiers "none" studies give discs, and no findings but those of a
             detector's grades.
-        data: the folder of the installation, which sets that were trained here lie under.
+        data: the folder of the installation, which sets that were trained here lie under, and where scans are handed
+            to another project's detector.
         software: name and version that the findings' provenance carries.
 
     Raises:
         UnusableModel: a model file is missing, damaged, or made for another part.
         DetectorFailed: the program of another project cannot be started or is not installed.
     """
-    detector = load_chosen(settings.detector)
+    detector = load_chosen(settings.detector, data)
     gradings = load_gradings(settings.detector.kind)
     if settings.classifiers == "none":
         return ImageReader(detector, None, software, gradings)

@@ -68,7 +68,8 @@ def images(
 
     settings = load_settings(config)
     asked = settings.images
-    reader = ScanReader(load_chosen(asked.detector), load_encoder(asked.encoder), load_gradings(asked.detector.kind))
+    detector = load_chosen(asked.detector, settings.data)
+    reader = ScanReader(detector, load_encoder(asked.encoder), load_gradings(asked.detector.kind))
     with _progress() as shown:
         task = shown.add_task("Reading studies")
         values = release_classifiers(

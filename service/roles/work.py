@@ -8,6 +8,7 @@ from structlog.typing import FilteringBoundLogger
 
 from config.conditions import load_conditions
 from config.settings import Settings
+from pipeline.images.detectors.folders import remove_left_behind
 from pipeline.images.reader import load_image_reader
 from pipeline.reports.site_labeller import load_site_labeller
 from service.documents import DocumentWriter
@@ -30,6 +31,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     Raises:
         SpinelabelError: a model or the conditions file cannot be used.
     """
+    remove_left_behind(settings.data)
     # The roles that answer others come first on the processor, and one core stays free of the models' threads.
     os.nice(NICENESS)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))

@@ -417,6 +417,7 @@ def test_a_detector_of_another_project_is_named_with_its_version_and_licence(sit
     found = {look.name: look for look in check_installation(site(images=ImageSettings(detector=detector)))}
 
     assert found["detector"].is_well
+    assert not (tmp_path / "exchange").exists()
     assert found["detector"].reason == "TotalSpineSeg 1.2 (licence: LGPL-3.0)"
     python.unlink()
     assert "images.detector.python" in unwell(site(images=ImageSettings(detector=detector)))["detector"]

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from sqlmodel import select
 
+from pipeline.images.detectors.folders import private_folder
 from service.cli import main
 from service.errors import UnusableStore
 from service.store.database import open_database, reading
@@ -194,6 +195,18 @@ def test_a_model_folder_without_a_file_ends_work_with_the_name_of_the_file(
 
     assert f"{tmp_path / 'model'} {said}" in down(data, "work")
     assert f"{tmp_path / 'model'} {said}" in ran.stderr
+
+
+def test_work_removes_the_scans_that_a_killed_process_had_handed_to_a_detector(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    upgrade_database(data)
+    left = data / "exchange" / "left"
+    left.mkdir(parents=True)
+    (left / "volume.npy").touch()
+
+    with private_folder(data) as in_use:
+        run_role("work", tmp_path, data=str(data), conditions="no-such.yaml")
+        assert list((data / "exchange").iterdir()) == [in_use]
 
 
 def run_role(role: str, folder: Path, **settings: object) -> subprocess.CompletedProcess[str]:

@@ -52,7 +52,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stand_ins(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "long" in request.keywords:
         return
-    monkeypatch.setattr("pipeline.images.detectors.chosen.load_chosen", lambda _settings: FixedDetector())
+    monkeypatch.setattr("pipeline.images.detectors.chosen.load_chosen", lambda _settings, _data: FixedDetector())
     monkeypatch.setattr("pipeline.images.encoders.chosen.load_encoder", lambda _settings: CoarseEncoder())
 
 

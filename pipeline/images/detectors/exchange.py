@@ -4,6 +4,9 @@ We start `PYTHON PROGRAM FOLDER` with FOLDER as the working folder and for tempo
 private and is removed when the program has ended, so the program leaves nothing elsewhere. It reads `request.json` and
 writes `answer.json`; what it prints is not read. Nothing in the folder says who the patient is.
 
+Nothing is written to its standard input, which is open for as long as somebody waits for the answer. When it ends, we
+were killed, and the program ends too, with all that it started.
+
 `request.json`:
     format    1
     task      "about": say which package this is. "detect": find the discs of a volume.

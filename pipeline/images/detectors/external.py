@@ -31,13 +31,17 @@ class ExternalDetector:
             return read_discs(folder, volume, self._program.title)
 
 
-def load_external_detector(settings: DetectorSettings) -> ExternalDetector:
+def load_external_detector(settings: DetectorSettings, data: Path) -> ExternalDetector:
     """Start the program once to see that it can be used, and to learn its version.
+
+    Args:
+        settings: which program, and by which interpreter.
+        data: the folder of the installation, under which scans are handed over.
 
     Raises:
         DetectorFailed: the interpreter is missing, or the package is not installed there.
     """
-    program, package = _program(settings)
+    program, package = _program(settings, data)
     return ExternalDetector(program, detector_name(package, _about(program)))
 
 
@@ -47,12 +51,12 @@ def detector_name(package: DetectorPackage, about: About) -> str:
     return f"{package.title} {about.version.partition('+')[0]} ({kind}: {package.licence})"
 
 
-def _program(settings: DetectorSettings) -> tuple[Program, DetectorPackage]:
+def _program(settings: DetectorSettings, data: Path) -> tuple[Program, DetectorPackage]:
     package = DETECTOR_PACKAGES[settings.kind]
     script = _BRIDGES / f"{settings.kind}_bridge.py"
     if settings.python is None:
         raise DetectorUnavailable(f"{package.title} has no interpreter. Name it in images.detector.python.")
-    return Program(package.title, settings.python, script, settings.device, settings.timeout_seconds), package
+    return Program(package.title, settings.python, script, settings.device, settings.timeout_seconds, data), package
 
 
 def _about(program: Program) -> About:

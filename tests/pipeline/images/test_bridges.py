@@ -1,5 +1,7 @@
 """What the programs for other projects' packages decide by themselves; the packages are not needed for that."""
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -133,12 +135,30 @@ def test_totalspineseg_found_nothing_only_where_its_network_ran(
     assert totalspineseg_bridge.found_nothing(tmp_path) is nothing
 
 
+def start_bridge(bridge: ModuleType, folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-I", str(bridge.__file__), str(folder)]
+    return subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, start_new_session=True)
+
+
+@pytest.mark.parametrize("bridge", [spinenet_bridge, totalspineseg_bridge, spineps_bridge])
+def test_a_bridge_ends_once_nobody_waits_for_its_answer(bridge: ModuleType, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "request.json")  # it waits for its request until it is told to end
+
+    with start_bridge(bridge, tmp_path) as running:
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(1)
+        running.stdin.close()  # type: ignore[union-attr]
+        try:
+            assert running.wait(30) == -signal.SIGKILL
+        finally:
+            running.kill()
+
+
 @pytest.mark.parametrize("bridge", [spinenet_bridge, totalspineseg_bridge, spineps_bridge])
 def test_a_bridge_stands_alone(bridge: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "request.json").write_text('{"format": 1, "task": "about", "device": "cpu"}')
-    done = subprocess.run(
-        [sys.executable, "-I", str(bridge.__file__), str(tmp_path)], cwd=tmp_path, timeout=120, check=False
-    )
 
-    assert done.returncode == 1
+    with start_bridge(bridge, tmp_path) as running:
+        assert running.wait(120) == 1
+
     assert '"failed": "ModuleNotFoundError at' in (tmp_path / "answer.json").read_text()

@@ -212,6 +212,7 @@ def test_the_folder_between_is_private_and_removed(tmp_path: Path) -> None:
     folder, mode, temporary, working = noted.read_text().split("|")
     assert mode.endswith("700")
     assert folder == temporary == working
+    assert Path(folder).parent == tmp_path / "exchange"
     assert not Path(folder).exists()
 
 
@@ -240,11 +241,11 @@ def test_the_volume_lies_as_its_affine_says(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(DETECTOR_PACKAGES))
-def test_a_package_that_is_not_installed_is_said_to_be_missing(kind: DetectorKind) -> None:
+def test_a_package_that_is_not_installed_is_said_to_be_missing(kind: DetectorKind, tmp_path: Path) -> None:
     settings = DetectorSettings(kind=kind, python=Path(sys.executable), licence="accepted")
 
     with pytest.raises(DetectorUnavailable, match=r"Install it into that environment.*ModuleNotFoundError"):
-        load_external_detector(settings)
+        load_external_detector(settings, tmp_path)
 
 
 def test_a_package_that_takes_too_long_to_say_its_version_is_not_sent_to_the_setting_for_discs(
@@ -256,7 +257,7 @@ def test_a_package_that_takes_too_long_to_say_its_version_is_not_sent_to_the_set
     python.chmod(0o755)
 
     with pytest.raises(DetectorSilent) as failure:
-        load_external_detector(DetectorSettings(kind="spineps", python=python, licence="accepted"))
+        load_external_detector(DetectorSettings(kind="spineps", python=python, licence="accepted"), tmp_path)
 
     assert "timeout_seconds" not in str(failure.value)
 
@@ -265,7 +266,7 @@ def test_an_interpreter_that_is_not_there_is_named(tmp_path: Path) -> None:
     settings = DetectorSettings(kind="spineps", python=tmp_path / "python", licence="accepted")
 
     with pytest.raises(DetectorUnavailable, match=r"python: No such file or directory.*images\.detector\.python"):
-        load_external_detector(settings)
+        load_external_detector(settings, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -280,4 +281,4 @@ def test_a_detector_is_named_with_version_and_licence(kind: DetectorKind, name: 
     python = stand_in_interpreter(tmp_path, "")
     settings = DetectorSettings(kind=kind, python=python, licence="accepted")
 
-    assert load_external_detector(settings).name.startswith(name)
+    assert load_external_detector(settings, tmp_path).name.startswith(name)

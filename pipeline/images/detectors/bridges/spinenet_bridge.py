@@ -11,7 +11,10 @@ other are kept. It grades T12-L1 to L5-S1 only, so other discs have no grades.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 import traceback
 from importlib import metadata
 from pathlib import Path
@@ -138,8 +141,18 @@ def describe(network: Any, scan: Any, in_plane: list[float], pair: list[dict[str
     return grades, encoded[0].flatten().cpu().numpy()
 
 
+def end_with_asker() -> None:
+    """End, with all that was started from here, once nobody holds the other end of our standard input."""
+    while os.read(0, 4096):
+        pass
+    if os.getpgrp() == os.getpid():  # as Spinelabel starts us: nobody else's processes are in our group
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
 def main() -> int:
     """Answer the request in the folder that the command line names."""
+    threading.Thread(target=end_with_asker, daemon=True).start()
     folder = Path(sys.argv[1])
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     try:

@@ -8,7 +8,10 @@ README. Not tried with its own weights or with VERIDAH's names.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 import traceback
 from importlib import metadata
 from pathlib import Path
@@ -89,8 +92,18 @@ def named(numbers: set[int]) -> tuple[bool, bool, str]:
     return True, False, "counted up from the sacrum by SPINEPS"
 
 
+def end_with_asker() -> None:
+    """End, with all that was started from here, once nobody holds the other end of our standard input."""
+    while os.read(0, 4096):
+        pass
+    if os.getpgrp() == os.getpid():  # as Spinelabel starts us: nobody else's processes are in our group
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
 def main() -> int:
     """Answer the request in the folder that the command line names."""
+    threading.Thread(target=end_with_asker, daemon=True).start()
     folder = Path(sys.argv[1])
     request = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     try:
