@@ -16,6 +16,7 @@ Signal = npt.NDArray[np.float32]
 
 _PEAK = 0.25  # least heat of a peak
 _PEAK_RADIUS = 4  # grid cells within which a peak is the highest
+_EDGE = 2  # grid cells at the upper and lower edge of a picture in which no peak is taken
 _JOIN_MM = 7.0  # peaks on two slices within this belong to one disc
 _LATERAL_SHARE = 0.25  # a disc may wander this much per mm across slices
 _CANDIDATE = 0.2  # least mean heat over a disc's best slices
@@ -79,12 +80,13 @@ def find_peaks(maps: Signal, lateral: Sequence[float]) -> tuple[Peak, ...]:
 def _highest(heat: Signal) -> list[tuple[int, int]]:
     """Give the cells that are the highest around; of equal ones within the radius the first.
 
-    One in the first or last row is none: the heat rises on beyond the picture, where the disc's middle lies.
+    One so near the upper or lower edge is none: the heat rises on beyond it, where the disc's middle lies.
     """
     highest = ndimage.maximum_filter(heat, size=2 * _PEAK_RADIUS + 1)
     cells: list[tuple[int, int]] = []
     for row, column in np.argwhere((heat == highest) & (heat > _PEAK)).tolist():
-        if 0 < row < len(heat) - 1 and all(max(abs(row - r), abs(column - c)) > _PEAK_RADIUS for r, c in cells):
+        inside = _EDGE <= row < len(heat) - _EDGE
+        if inside and all(max(abs(row - r), abs(column - c)) > _PEAK_RADIUS for r, c in cells):
             cells.append((row, column))
     return cells
 

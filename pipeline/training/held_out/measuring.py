@@ -106,10 +106,11 @@ def judge(study: HeldOutStudy, result: DetectedDiscs, seconds: float = 0.0) -> J
     """Set a detector's answer against the truth; discs are matched one to one so that the distances add up to least.
 
     A false disc is one that matches none and does not lie on a drawn disc that cannot be judged. A name on a false disc
-    is a wrong name. A picture that stands upside down against its header is to be refused, so each disc given is false.
+    is a wrong name. In a picture that stands upside down against its header no disc is due, and each name is wrong.
     """
     if not study.upright:
-        study = replace(study, discs=(), labels=np.zeros_like(study.labels), sacrum=False)
+        discs = tuple(replace(disc, level=None, sure=False) for disc in study.discs)
+        study = replace(study, discs=discs, sacrum=False)
     pairs = match_discs(study, result.discs)
     judgeable = [(true, found) for true, found in pairs if true.sure]
     matched = {id(found) for _, found in pairs}

@@ -146,14 +146,16 @@ def test_names_that_should_have_been_withheld_are_counted() -> None:
     assert (figures.sacrum, figures.nameable, figures.nameable_named) == (1, 0, 0)
 
 
-def test_each_disc_of_a_picture_that_stands_upside_down_is_false() -> None:
+def test_a_picture_that_stands_upside_down_is_due_nothing_and_each_name_in_it_is_wrong() -> None:
     study = replace(study_of(*lumbar()), upright=False)
     refused = DetectedDiscs((), levels_known=False, reason="the spine stands upside down")
 
-    given, withheld = (summarise([judge(study, answered)]) for answered in (answer(study), refused))
+    answers = (answer(study), answer(study, named=False), refused)
+    named, unnamed, nothing = (summarise([judge(study, answered)]) for answered in answers)
 
-    assert (given.discs, given.false, given.wrong, given.nameable) == (0, 5, 1, 0)
-    assert (withheld.false, withheld.wrong, withheld.nameable) == (0, 0, 0)
+    assert (named.discs, named.false, named.wrong, named.named_unanchored, named.nameable) == (0, 0, 1, 1, 0)
+    for figures in (unnamed, nothing):
+        assert (figures.discs, figures.false, figures.wrong) == (0, 0, 0)
 
 
 def test_false_discs_are_told_for_forty_studies() -> None:
