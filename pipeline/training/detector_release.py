@@ -50,6 +50,10 @@ def release_detector(
 
     Returns:
         The card.
+
+    Raises:
+        OtherDetectorTraining: the state is of another training.
+        UnusableLabelledData: a labelled volume cannot be read.
     """
     target, kept = folders
     kept.mkdir(parents=True, exist_ok=True)
