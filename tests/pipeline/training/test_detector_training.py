@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from pipeline.images.detectors.embedded import load_detector
+from pipeline.images.detectors.embedded import EmbeddedDetector, load_detector
 from pipeline.images.detectors.network import HEATS, DetectorNetwork, network_input
 from pipeline.images.errors import UnusableModel
 from pipeline.training import detector as training_module
@@ -16,6 +17,7 @@ from pipeline.training.detector import DetectorTraining, train_detector
 from pipeline.training.detector_targets import make_sample
 from pipeline.training.drawn_spines import DrawnPlane, DrawnSlice, draw_slice
 from pipeline.training.errors import OtherDetectorTraining
+from pipeline.training.held_out.measuring import Judged, judge_seed
 from pipeline.training.labelled_volumes import LabelledFiles
 from pipeline.training.spine_anatomy import draw_spine
 from pipeline.training.spine_slices import paint_slice
@@ -140,3 +142,23 @@ def test_a_card_tells_how_the_detector_does_on_drawings_that_it_was_not_trained_
     assert card["figures"]["discs"] > 4
     assert json.loads((tmp_path / "out" / "detector.json").read_text()).items() > card.items()
     assert load_detector(tmp_path / "out" / "detector.safetensors")
+
+
+def test_the_figures_of_a_card_are_those_of_the_weights_as_they_are_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[EmbeddedDetector] = []
+
+    def judge(detector: EmbeddedDetector, kind: str, seed: int) -> Judged:
+        measured.append(detector)
+        return judge_seed(detector, kind, seed)
+
+    monkeypatch.setattr(detector_release, "KINDS", ("plain lumbar",))
+    monkeypatch.setattr(detector_release, "judge_seed", judge)
+
+    detector_release.release_detector(SHORT, (tmp_path / "out", tmp_path / "kept"), quiet, each=1)
+
+    shipped = load_file(tmp_path / "out" / "detector.safetensors")
+    own = measured[0]._network.state_dict()
+    assert own.keys() == shipped.keys()
+    assert all(torch.equal(own[name].float(), tensor.float()) for name, tensor in shipped.items())
