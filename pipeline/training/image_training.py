@@ -126,11 +126,11 @@ def train_questions(
 
 
 def _train(question: Question, studies: Sequence[LabelledDiscs], encoder: str, weighting: Weighting) -> QuestionOutcome:
+    question, note = _without_unseen(question, _part(question, studies)["fitted"].bags)
     parts = _part(question, studies)
     tested = parts["tested"]
     if reason := _too_few(parts):
-        return QuestionOutcome(question, None, reason, (), tested.left_out)
-    question, note = _without_unseen(question, parts["fitted"].bags)
+        return QuestionOutcome(question, None, f"{note}; {reason}" if note else reason, (), tested.left_out)
     fitted = fit_classifier(
         question, examples_of(parts["fitted"].bags), examples_of(parts["calibrated"].bags), weighting
     )
@@ -141,8 +141,11 @@ def _train(question: Question, studies: Sequence[LabelledDiscs], encoder: str, w
 
 
 def _without_unseen(question: Question, fitted: Sequence[Bag]) -> tuple[Question, str]:
-    """Leave out the levels of which no disc is fitted on, so that none is judged that was never learnt from."""
-    if not question.per_disc:
+    """Leave out the levels of which no disc is fitted on, so that none is judged that was never learnt from.
+
+    Where that would be all of them the question stays as it is.
+    """
+    if not question.per_disc or not fitted:
         return question, ""
     seen = {bag.scan.levels[bag.places[0]] for bag in fitted}
     unseen = [level for level in question.levels if level not in seen]

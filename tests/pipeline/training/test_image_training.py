@@ -12,6 +12,7 @@ from pydicom import dcmread
 from pipeline.images.classifiers import load_classifiers
 from pipeline.images.errors import UnusableModel
 from pipeline.images.series import read_headers
+from pipeline.splits import part_of_patient
 from pipeline.training.encoded_scans import ScanReader, read_study_discs
 from pipeline.training.errors import NothingFitted
 from pipeline.training.scan_discs import StudyDiscs
@@ -181,6 +182,37 @@ def test_a_level_that_was_never_seen_is_judged_by_no_classifier(root: Path, out:
     loaded, _ = load_classifiers(out / "site.npz", CoarseEncoder.name)
     assert loaded.classifiers[0].levels == LEVELS
     assert "L2-L3" in values["notes"][0]["note"]
+
+
+def test_a_level_that_was_never_seen_is_not_calibrated_or_tested_on(root: Path, out: Path, tmp_path: Path) -> None:
+    low, *others = LEVELS
+    blank = {f"rust {low}": ""}
+    fitted = {study.patient for study in STUDIES if part_of_patient(study.patient) == "fitted"}
+    known = [study.row | (blank if study.patient in fitted else {}) for study in STUDIES]
+    unknown = [study.row | blank for study in STUDIES]
+
+    values, same = (train(write_table(tmp_path / "labels.csv", rows), root, out) for rows in (known, unknown))
+
+    assert {row["condition"]: row["n"] for row in values["rows"]} == {"rust": 20 * len(others), "woodworm": 20}
+    assert values == same
+    assert low in values["notes"][0]["note"]
+
+
+def test_a_condition_needs_its_examples_without_the_levels_that_were_never_seen(
+    root: Path, out: Path, tmp_path: Path
+) -> None:
+    low, *others = LEVELS
+    rows = []
+    for study in STUDIES:
+        part = part_of_patient(study.patient)
+        unlabelled = {"fitted": [low], "calibrated": others, "tested": []}[part]
+        rows.append(study.row | {f"rust {level}": "" for level in unlabelled})
+
+    values = train(write_table(tmp_path / "labels.csv", rows), root, out)
+
+    (note,) = values["notes"]
+    assert (note["condition"], note["fitted"]) == ("rust", False)
+    assert "0 present and 0 absent to calibrate on" in note["note"]
 
 
 @pytest.mark.parametrize("name", ["demonstration", "none", "../up", ""])
