@@ -129,12 +129,21 @@ def _read_apart(folder: Path, pipe: Connection) -> None:
 
 
 def measure_memory(folder: Path, count: int) -> dict[str, object]:
-    """Read a large study in a process of its own and give the peak of its memory."""
+    """Read a large study in a process of its own and give the peak of its memory.
+
+    Raises:
+        SystemExit: that process failed.
+    """
     write_large(folder, count)
-    here, there = multiprocessing.Pipe()
+    here, there = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("spawn").Process(target=_read_apart, args=(folder, there))
     process.start()
-    peak, discs = here.recv()
+    there.close()  # so that the end of the process ends the wait
+    try:
+        peak, discs = here.recv()
+    except EOFError as error:
+        process.join()
+        raise SystemExit(f"The process that reads the large study ended with exit code {process.exitcode}.") from error
     process.join()
     ratio = peak / MEMORY_GOAL_MB
     return {

@@ -21,7 +21,7 @@ from pipeline.training.classifier_fitting import (
 from pipeline.training.detector import HELD_OUT_SEEDS
 from pipeline.training.drawn_studies import DrawnStudy, drawn_study
 from pipeline.training.encoded_scans import ScanReader, read_study_discs
-from pipeline.training.scan_discs import LabelledDiscs, examples_of, find_bags
+from pipeline.training.scan_discs import Bags, LabelledDiscs, examples_of, find_bags
 from pipeline.training.spine_anatomy import DRAWN_LEVELS
 from pipeline.values import Standing
 
@@ -57,7 +57,7 @@ def fit_demonstration(
         progress: called with the seed of each study read.
 
     Returns:
-        The held-out figures by condition, as the card has them.
+        The held-out figures by condition, as the card has them; `left_out` counts by the reason those not read.
 
     Raises:
         TrainingFailed: the detector read too little for a condition to be fitted.
@@ -67,10 +67,12 @@ def fit_demonstration(
     conditions = [condition for condition in load_conditions() if condition.name in DRAWN_LEVELS]
     classifiers, figures = [], {}
     for question in (question_of(condition, condition.levels) for condition in conditions):
-        fitted, calibrated, held_out = (_examples(question, studies) for studies in read)
+        bags = [find_bags(question, studies) for studies in read]
+        fitted, calibrated, held_out = (_examples(question, each) for each in bags)
         classifier = fit_classifier(question, fitted, calibrated).classifier
         classifiers.append(classifier)
-        figures[question.condition] = _card_figures(measure_answers(answer_examples(classifier, held_out), draws=0))
+        measured = measure_answers(answer_examples(classifier, held_out), draws=0)
+        figures[question.condition] = _card_figures(measured) | {"left_out": dict(bags[-1].left_out)}
     stored = ClassifierSet("demonstration", Standing.DEMONSTRATION, reader.encoder.name, tuple(classifiers))
     first, last = plan.seeds[0], plan.seeds[2]
     card = {
@@ -125,8 +127,8 @@ def drawn_labels(study: DrawnStudy) -> dict[tuple[str, str | None], bool]:
     }
 
 
-def _examples(question: Question, studies: list[LabelledDiscs]) -> Examples:
-    examples = examples_of(find_bags(question, studies).bags)
+def _examples(question: Question, bags: Bags) -> Examples:
+    examples = examples_of(bags.bags)
     if len(set(examples.present.tolist())) < 2:
         raise TrainingFailed(f"{question.condition}: the studies read are all present or all absent; read more of them")
     return examples

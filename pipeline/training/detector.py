@@ -1,7 +1,8 @@
 """Training of the embedded detector on drawn slices."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from pipeline.images.detectors.network import HEATS, SHAPES, DetectorNetwork
 from pipeline.training.detector_targets import Sample, make_sample
 from pipeline.training.drawn_spines import draw_slice
+from pipeline.training.errors import OtherDetectorTraining
 from pipeline.training.labelled_samples import labelled_sample
 from pipeline.training.labelled_volumes import LabelledFiles, read_labelled
-from pipeline.training.training_state import load_state, save_state
+from pipeline.training.training_state import load_state, read_about, save_state
 
 HELD_OUT_SEEDS = 10_000_000
 """Seeds from here on are never trained on."""
@@ -83,8 +85,14 @@ def train_detector(
     Returns:
         The trained network, ready for use.
 
+    Raises:
+        OtherDetectorTraining: `state_file` is of other settings or other labelled volumes.
+
     Source: penalty-reduced focal loss on heat maps as in Zhou et al. 2019, "Objects as Points", section 4.
     """
+    identity = json.dumps([asdict(training), [files.name for files in labelled]])
+    if read_about(state_file).get("training", identity) != identity:
+        raise OtherDetectorTraining(state_file.parent)
     torch.manual_seed(training.seed)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network, averaged = (DetectorNetwork().to(device).to(memory_format=torch.channels_last) for _ in range(2))
@@ -106,7 +114,7 @@ def train_detector(
         _average(averaged, network, min(training.memory, (step + 1) / (step + 10)))
         progress(step + 1, loss)
         if (step + 1) % _SAVE_EVERY == 0 or step + 1 == training.steps:
-            save_state(state_file, weights, optimiser, {"step": str(step + 1)})
+            save_state(state_file, weights, optimiser, {"training": identity, "step": str(step + 1)})
     return averaged.cpu().eval()
 
 

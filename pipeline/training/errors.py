@@ -7,6 +7,7 @@ ReportError
 └── UnusableFolder
 
 ImageError
+├── OtherDetectorTraining
 ├── NoSuchStudy
 └── NothingFitted
 """
@@ -49,6 +50,16 @@ class OtherTraining(ReportError):
 
 class UnusableFolder(ReportError):
     """A folder holds no texts of reports that can be read; the message names it and what to do."""
+
+
+class OtherDetectorTraining(ImageError):
+    """A folder keeps a training of the detector of other settings or other labelled volumes."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} keeps a training of the detector with other settings or other labelled volumes. Go on with "
+            "those, delete that folder, or name another with --out."
+        )
 
 
 class NoSuchStudy(ImageError):

@@ -1,6 +1,7 @@
 """A table of studies whose labels are known, to fit image classifiers on."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,12 @@ class LeftOutRow:
     reason: str
 
 
+def reasons_of(rows: Iterable[LeftOutRow]) -> Iterator[str]:
+    """Say in a sentence for each reason how many rows were left out, the commonest first."""
+    for reason, count in Counter(row.reason for row in rows).most_common():
+        yield f"{count} {'row was' if count == 1 else 'rows were'} left out: {reason.rstrip('.')}."
+
+
 @dataclass(frozen=True)
 class ImageLabels:
     """The labelled studies of a table, rows that hold none, what its columns ask, and columns that ask nothing."""
@@ -50,7 +57,7 @@ def read_image_labels(path: Path, conditions: Sequence[Condition]) -> ImageLabel
     `read_label_cells`.
 
     Raises:
-        UnusableTable: the file cannot be read, or has no column of any condition.
+        UnusableTable: the file cannot be read, or has no column of any condition, or no row that can be used.
     """
     asked = [(condition.name, level) for condition, level in questions(conditions)]
     studies: list[LabelledStudy] = []
@@ -70,7 +77,10 @@ def read_image_labels(path: Path, conditions: Sequence[Condition]) -> ImageLabel
             continue
         study, patient = (str(row[key]).strip() for key in _KEYS)
         studies.append(LabelledStudy(number, study, patient, cells.present))
-    if studies and not named:
+    if not studies:
+        why = " ".join(reasons_of(left_out)) or "There is nothing below its header."
+        raise UnusableTable(f"{path} has no row that can be used. {why}")
+    if not named:
         raise UnusableTable(
             f"{path} has no labels. Name a column like a condition, such as `{column_name(*asked[0])}`."
         )

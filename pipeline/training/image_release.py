@@ -18,6 +18,7 @@ from pipeline.training.encoded_scans import ScanReader
 from pipeline.training.image_labels import ImageLabels, read_image_labels
 from pipeline.training.image_table import published_rows, row_values
 from pipeline.training.image_training import QuestionOutcome, ReadTable, read_table, train_questions
+from pipeline.training.scan_discs import StudyDiscs
 from pipeline.values import Standing
 
 ENCODINGS = "encodings"
@@ -76,7 +77,7 @@ def release_classifiers(
         progress(done["read"], len(labels.studies))
 
     table = read_table(reader, labels, (sources[0].studies, out / ENCODINGS), advance)
-    outcomes = train_questions(labels.questions, table.studies, reader.encoder.name, training.weighting)
+    outcomes = train_questions(labels.questions, table, reader.encoder.name, training.weighting)
     values = _table_values(labels, table, outcomes)
     fitted = tuple(outcome.fitted.classifier for outcome in outcomes if outcome.fitted)
     stored = ClassifierSet(training.name, training.standing, reader.encoder.name, fitted)
@@ -86,7 +87,8 @@ def release_classifiers(
 
 
 def _table_values(labels: ImageLabels, table: ReadTable, outcomes: Sequence[QuestionOutcome]) -> dict[str, Any]:
-    parts = Counter(part_of_patient(patient) for patient in {study.patient for study in table.studies})
+    read = {study.patient for study in table.studies if isinstance(study.discs, StudyDiscs)}
+    parts = Counter(map(part_of_patient, read))
     asked = {outcome.question.condition for outcome in outcomes}
     return {
         "rows": [row_values(row) for outcome in outcomes for row in outcome.rows],

@@ -6,14 +6,16 @@ from pathlib import Path
 
 from pipeline.calibration_fitting import FEWEST
 from pipeline.errors import ImageError
-from pipeline.images.errors import UnusableModel
+from pipeline.images.errors import DetectorFailed, DetectorUnavailable, UnreadablePixels, UnusableModel
 from pipeline.splits import Part, part_of_patient
 from pipeline.training.classifier_fitting import FittedClassifier, Question, Weighting, fit_classifier
 from pipeline.training.encoded_scans import ScanReader, read_study_discs
 from pipeline.training.errors import NoSuchStudy, NothingFitted
-from pipeline.training.image_labels import ImageLabels, LabelledStudy, LeftOutRow
+from pipeline.training.image_labels import ImageLabels, LeftOutRow, reasons_of
 from pipeline.training.image_table import TableRow, baseline_rows, classifier_row
 from pipeline.training.scan_discs import (
+    NO_ANSWER,
+    NO_PIXELS,
     NO_SERIES,
     NO_STUDY,
     Bag,
@@ -24,6 +26,13 @@ from pipeline.training.scan_discs import (
     find_bags,
 )
 from pipeline.training.study_files import StudyFiles
+
+_WORDS: tuple[tuple[type[ImageError], str], ...] = (
+    (NoSuchStudy, NO_STUDY),
+    (DetectorFailed, NO_ANSWER),
+    (UnreadablePixels, NO_PIXELS),
+    (ImageError, NO_SERIES),
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,10 @@ def read_table(
         reader: the loaded models.
         labels: the table.
         folders: where the studies lie, and where scans that were read are kept.
-        progress: called after each study.
+        progress: called after each row.
+
+    Raises:
+        UnusableModel, DetectorUnavailable: no study could be read.
     """
     root, kept = folders
     files = StudyFiles(root)
@@ -66,55 +78,59 @@ def read_table(
     left_out = list(labels.left_out)
     owners: dict[str, str] = {}
     for labelled in labels.studies:
+        discs: StudyDiscs | str = ""
         try:
-            discs, uid = _read(reader, files, labelled, kept)
-            if owners.setdefault(uid, labelled.patient) != labelled.patient:
-                left_out.append(LeftOutRow(labelled.row, "its study is another patient's in a row above"))
-                continue
-        except NoSuchStudy as error:
-            discs = NO_STUDY
-            left_out.append(LeftOutRow(labelled.row, str(error)))
-        except UnusableModel:
+            images = files.find(labelled.study)
+            if taken := _taken(owners, images[0].study_uid, labelled.patient):
+                left_out.append(LeftOutRow(labelled.row, taken))
+            else:
+                discs = read_study_discs(reader, images, kept)
+        except (UnusableModel, DetectorUnavailable):
             raise
         except ImageError as error:
-            discs = NO_SERIES
+            discs = next(word for kind, word in _WORDS if isinstance(error, kind))
             left_out.append(LeftOutRow(labelled.row, str(error)))
-        studies.append(LabelledDiscs(labelled.patient, discs, labelled.present))
+        if discs:
+            studies.append(LabelledDiscs(labelled.patient, discs, labelled.present))
         progress()
     return ReadTable(tuple(studies), tuple(left_out))
 
 
-def _read(reader: ScanReader, files: StudyFiles, labelled: LabelledStudy, kept: Path) -> tuple[StudyDiscs | str, str]:
-    images = files.find(labelled.study)
-    return read_study_discs(reader, images, kept), images[0].study_uid
+def _taken(owners: dict[str, str], uid: str, patient: str) -> str:
+    """Say that a study was in a row above, by the patients of those found so far; keep its patient where it was not."""
+    if uid not in owners:
+        owners[uid] = patient
+        return ""
+    return "its study is in a row above" if owners[uid] == patient else "its study is another patient's in a row above"
 
 
 def train_questions(
-    questions: Sequence[Question], studies: Sequence[LabelledDiscs], encoder: str, weighting: Weighting
+    questions: Sequence[Question], table: ReadTable, encoder: str, weighting: Weighting
 ) -> tuple[QuestionOutcome, ...]:
     """Fit each question on the patients that are to be fitted on, calibrate and test it on the others.
 
     Args:
         questions: what the columns of the table ask.
-        studies: all that were read.
+        table: what was read.
         encoder: the encoder's name, which names the rows.
         weighting: whether present and absent examples weigh the same in all.
 
     Raises:
         NothingFitted: no question has examples enough.
     """
-    outcomes = tuple(_train(question, studies, encoder, weighting) for question in questions)
+    outcomes = tuple(_train(question, table.studies, encoder, weighting) for question in questions)
     if not any(outcome.fitted for outcome in outcomes):
-        raise NothingFitted(f"{outcome.question.condition}: {outcome.note}." for outcome in outcomes)
+        notes = [f"{outcome.question.condition}: {outcome.note}." for outcome in outcomes]
+        raise NothingFitted([*notes, *reasons_of(table.left_out)])
     return outcomes
 
 
 def _train(question: Question, studies: Sequence[LabelledDiscs], encoder: str, weighting: Weighting) -> QuestionOutcome:
+    question, note = _without_unseen(question, _part(question, studies)["fitted"].bags)
     parts = _part(question, studies)
     tested = parts["tested"]
     if reason := _too_few(parts):
-        return QuestionOutcome(question, None, reason, (), tested.left_out)
-    question, note = _without_unseen(question, parts["fitted"].bags)
+        return QuestionOutcome(question, None, f"{note}; {reason}" if note else reason, (), tested.left_out)
     fitted = fit_classifier(
         question, examples_of(parts["fitted"].bags), examples_of(parts["calibrated"].bags), weighting
     )
@@ -125,8 +141,11 @@ def _train(question: Question, studies: Sequence[LabelledDiscs], encoder: str, w
 
 
 def _without_unseen(question: Question, fitted: Sequence[Bag]) -> tuple[Question, str]:
-    """Leave out the levels of which no disc is fitted on, so that none is judged that was never learnt from."""
-    if not question.per_disc:
+    """Leave out the levels of which no disc is fitted on, so that none is judged that was never learnt from.
+
+    Where that would be all of them the question stays as it is.
+    """
+    if not question.per_disc or not fitted:
         return question, ""
     seen = {bag.scan.levels[bag.places[0]] for bag in fitted}
     unseen = [level for level in question.levels if level not in seen]
@@ -149,8 +168,9 @@ def _too_few(parts: Mapping[Part, Bags]) -> str:
         bags = parts[part].bags
         positives = sum(bag.present for bag in bags)
         if min(positives, len(bags) - positives) < FEWEST:
+            counts = ", ".join(f"{reason} {count}" for reason, count in parts[part].left_out.items())
             return (
                 f"{positives} present and {len(bags) - positives} absent to {purpose} on, and it takes {FEWEST} of "
-                "each; label more studies"
+                f"each; label more studies{f', or see why labelled ones were left out: {counts}' if counts else ''}"
             )
     return ""

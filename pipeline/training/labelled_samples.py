@@ -37,7 +37,7 @@ def labelled_sample(volume: LabelledVolume, rng: np.random.Generator) -> Sample:
 
 def _labels_at_one_mm(labels: Labels, shape: tuple[int, ...]) -> Labels:
     sizes = zip(shape, labels.shape, strict=True)
-    rows, columns = (np.minimum((np.arange(new) * (old / new)).astype(int), old - 1) for new, old in sizes)
+    rows, columns = (((np.arange(new) + 0.5) * (old / new)).astype(int) for new, old in sizes)
     return labels[np.ix_(rows, columns)]
 
 
@@ -62,7 +62,7 @@ def _targets(labels: Labels) -> tuple[Signal, Signal, Signal]:
         places = np.argwhere(labels == label)
         if len(places) < _FEWEST_PIXELS:
             continue
-        middle = places.mean(axis=0)[::-1]  # (column, row)
+        middle = places.mean(axis=0)[::-1] + 0.5  # (column, row) in mm
         if 1 <= label <= 25:
             spots["vertebra"].append(middle)
         elif FIRST_DISC <= label <= LAST_DISC:

@@ -48,14 +48,17 @@ class LabelledFiles:
 def find_labelled(folder: Path, part: Part) -> tuple[LabelledFiles, ...]:
     """List the labelled series of a folder that belong to a part; a patient's series are all in one.
 
+    A patient is what a name has before its first _. `overview.csv` may say in which part a series is, and with it all
+    those of its patient.
+
     Raises:
-        UnusableLabelledData: there are none.
+        UnusableLabelledData: there are none, or the overview cannot be read or puts a patient in two parts.
     """
     subsets = _read_overview(folder / "overview.csv")
     found = []
     for image in sorted((folder / "images").glob("*.mha")):
         mask = folder / "masks" / image.name
-        if mask.is_file() and _part_of(image.stem, subsets) == part:
+        if mask.is_file() and _part_of(_patient_of(image.stem), subsets) == part:
             found.append(LabelledFiles(image.stem, image, mask))
     if not found:
         raise UnusableLabelledData(
@@ -65,16 +68,32 @@ def find_labelled(folder: Path, part: Part) -> tuple[LabelledFiles, ...]:
 
 
 def _read_overview(path: Path) -> dict[str, str]:
+    """Give the part of each patient of whom it says one."""
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row.get("new_file_name", ""): row.get("subset", "").strip() for row in csv.DictReader(file)}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnusableLabelledData(f"{path} is no CSV file in UTF-8. Save it as one.") from error
+    if rows and not {"new_file_name", "subset"} <= rows[0].keys():
+        raise UnusableLabelledData(f"{path} has no columns `new_file_name` and `subset`, with commas between.")
+    subsets: dict[str, str] = {}
+    for number, row in enumerate(rows, 1):
+        name, subset = ((row[column] or "").strip() for column in ("new_file_name", "subset"))
+        if name and subset and subsets.setdefault(_patient_of(name), subset) != subset:
+            raise UnusableLabelledData(f"{path}, row {number}: the patient is in another subset above. Keep one.")
+    return subsets
 
 
-def _part_of(name: str, subsets: dict[str, str]) -> str:
-    if name in subsets:
-        return subsets[name]
-    digest = hashlib.sha256(name.split("_")[0].encode()).digest()
+def _patient_of(name: str) -> str:
+    return name.split("_")[0]
+
+
+def _part_of(patient: str, subsets: dict[str, str]) -> str:
+    if patient in subsets:
+        return subsets[patient]
+    digest = hashlib.sha256(patient.encode()).digest()
     return "validation" if digest[0] < 256 * _VALIDATION_SHARE else "training"
 
 

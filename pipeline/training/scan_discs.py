@@ -14,6 +14,8 @@ from pipeline.training.linear_machine import Features
 
 NO_STUDY = "no such study"
 NO_SERIES = "no usable series"
+NO_PIXELS = "pixels unreadable"
+NO_ANSWER = "the detector failed"
 NO_DISCS = "no discs found"
 NO_LEVELS = "levels unknown"
 NO_DISC = "disc not read"

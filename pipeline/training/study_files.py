@@ -23,7 +23,7 @@ class StudyFiles:
             NoSuchStudy: there is no such folder with images of one study in it, and no such UID.
         """
         folder = self.root / study
-        if ".." not in Path(study).parts and not Path(study).is_absolute() and folder.is_dir():
+        if ".." not in Path(study).parts and not Path(study).is_absolute() and _is_folder(folder):
             images, _ = read_headers(sorted(path for path in folder.rglob("*") if path.is_file()))
             if (count := len({image.study_uid for image in images})) != 1:
                 raise NoSuchStudy(f"its folder holds {count} studies; name one by its StudyInstanceUID")
@@ -39,3 +39,10 @@ class StudyFiles:
         for image in images:
             by_uid[image.study_uid].append(image)
         return dict(by_uid)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a cell that is too long for a name, or a folder that may not be looked into
+        return False

@@ -82,10 +82,6 @@ class Skeleton:
     segments: Mapping[int, Segment]
     frames: Mapping[int, Frame]
 
-    def moved(self, offset: Point) -> "Skeleton":
-        """Move all by an offset."""
-        return Skeleton(self.segments, {n: Frame(f.middle + offset, f.axes) for n, f in self.frames.items()})
-
 
 def draw_segments(rng: np.random.Generator, size: float, shift: float) -> dict[int, Segment]:
     """Draw the vertebrae of a person, `size` times the mean, the lumbosacral border moved by `shift` vertebrae."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from pipeline.images.encoders.protocol import Floats
 from pipeline.images.graded import Grading
 from pipeline.images.volume import Volume
 from pipeline.splits import Part, part_of_patient
+from pipeline.training.encoded_scans import ScanReader
+from pipeline.training.image_release import ImageSources, ImageTraining, release_classifiers
+from pipeline.values import Standing
 from tests.pipeline.images.phantom import COLUMNS, ROWS, mr_image, positions
 
 LEVELS = DISC_LEVELS[-3:]
@@ -26,7 +30,8 @@ CONDITIONS = (
     Condition(name="rust", definition="Rust is red.", levels=LEVELS),
     Condition(name="woodworm", definition="Woodworm makes holes.", bag=("L3-L4", "L5-S1")),
 )
-_TOP = 4000  # an image that reaches it shows no sacrum
+TOP = 4000
+"""An image that reaches it shows no sacrum."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Invented:
             for row, here in zip(DISC_ROWS, self.rust, strict=True):
                 pixels[row - 1 : row + 2, 7:10] += 150 * here
                 pixels[row - 1 : row + 2, 4] += 150 * self.woodworm
-            pixels[0, 0] = 0 if self.levels_known else _TOP
+            pixels[0, 0] = 0 if self.levels_known else TOP
             ds.PixelData = pixels.astype(np.uint16).tobytes()
             ds.StudyInstanceUID = f"2.25.7{int.from_bytes(self.patient.encode(), 'big')}"
             ds.save_as(folder / f"{number}.dcm", enforce_file_format=True)
@@ -97,7 +102,7 @@ class FixedDetector:
     def detect(self, volume: Volume) -> DetectedDiscs:
         """Give the three discs."""
         self.calls += 1
-        known = bool(volume.voxels.max() < _TOP)
+        known = bool(volume.voxels.max() < TOP)
         middle = (len(volume.voxels) - 1) / 2
         discs = tuple(
             LocatedDisc(level if known else None, (middle, float(row), 8.0), 0.0, 40.0, 1.0)
@@ -133,3 +138,26 @@ class BrightDetector(FixedDetector):
 
 RUSTINESS = Grading("rust", per_disc=True, levels=LEVELS, grades=("Rustiness",))
 """What the grades of `BrightDetector` say."""
+
+
+STUDIES = invent()
+TRAINING = ImageTraining("site", Standing.DEMONSTRATION, "balanced")
+
+
+def train(
+    labels: Path,
+    root: Path,
+    out: Path,
+    reader: ScanReader | None = None,
+    conditions: Sequence[Condition] = CONDITIONS,
+    training: ImageTraining = TRAINING,
+) -> dict[str, Any]:
+    """Train a set and give its table."""
+    reader = reader or ScanReader(FixedDetector(), CoarseEncoder())
+    sources = (ImageSources(labels, root), conditions)
+    return release_classifiers(reader, sources, training, out, lambda _read, _total: None)
+
+
+def rows_by_method(values: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Give the rows of a table by condition and method."""
+    return {(row["condition"], row["method"]): row for row in values["rows"]}

@@ -1,11 +1,13 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from pipeline.images.detectors.embedded import load_detector
+from pipeline.images.detectors.embedded import EmbeddedDetector, load_detector
 from pipeline.images.detectors.network import HEATS, DetectorNetwork, network_input
 from pipeline.images.errors import UnusableModel
 from pipeline.training import detector as training_module
@@ -14,6 +16,9 @@ from pipeline.training.canvas import Field
 from pipeline.training.detector import DetectorTraining, train_detector
 from pipeline.training.detector_targets import make_sample
 from pipeline.training.drawn_spines import DrawnPlane, DrawnSlice, draw_slice
+from pipeline.training.errors import OtherDetectorTraining
+from pipeline.training.held_out.measuring import Judged, judge_seed
+from pipeline.training.labelled_volumes import LabelledFiles
 from pipeline.training.spine_anatomy import draw_spine
 from pipeline.training.spine_slices import paint_slice
 from pipeline.training.spine_variety import Transition, Variety
@@ -43,6 +48,34 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path, mon
 
     for name, tensor in straight.items():
         assert torch.allclose(tensor.float(), resumed[name].float(), atol=1e-6), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        pytest.param({"seed": 5}, ["1_t2", "2_t2"], id="another seed"),
+        pytest.param({"steps": 3}, ["1_t2", "2_t2"], id="other steps"),
+        pytest.param({}, ["1_t2", "3_t2"], id="other labelled volumes"),
+        pytest.param({}, [], id="no labelled volumes"),
+    ],
+)
+def test_a_training_does_not_go_on_from_the_state_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, int], names: list[str]
+) -> None:
+    monkeypatch.setattr(training_module, "_LABELLED_SHARE", 0.0)
+    state = tmp_path / "state.safetensors"
+
+    def labelled(*names: str) -> list[LabelledFiles]:
+        return [LabelledFiles(name, tmp_path / name, tmp_path / name) for name in names]
+
+    train_detector(SHORT, state, quiet, labelled("1_t2", "2_t2"))
+    before = state.read_bytes()
+
+    with pytest.raises(OtherDetectorTraining, match="delete that folder"):
+        train_detector(replace(SHORT, **changes), state, quiet, labelled(*names))
+
+    assert state.read_bytes() == before
+    train_detector(SHORT, state, quiet, labelled("1_t2", "2_t2"))
 
 
 def test_targets_are_warm_where_the_discs_are() -> None:
@@ -109,3 +142,23 @@ def test_a_card_tells_how_the_detector_does_on_drawings_that_it_was_not_trained_
     assert card["figures"]["discs"] > 4
     assert json.loads((tmp_path / "out" / "detector.json").read_text()).items() > card.items()
     assert load_detector(tmp_path / "out" / "detector.safetensors")
+
+
+def test_the_figures_of_a_card_are_those_of_the_weights_as_they_are_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[EmbeddedDetector] = []
+
+    def judge(detector: EmbeddedDetector, kind: str, seed: int) -> Judged:
+        measured.append(detector)
+        return judge_seed(detector, kind, seed)
+
+    monkeypatch.setattr(detector_release, "KINDS", ("plain lumbar",))
+    monkeypatch.setattr(detector_release, "judge_seed", judge)
+
+    detector_release.release_detector(SHORT, (tmp_path / "out", tmp_path / "kept"), quiet, each=1)
+
+    shipped = load_file(tmp_path / "out" / "detector.safetensors")
+    own = measured[0]._network.state_dict()
+    assert own.keys() == shipped.keys()
+    assert all(torch.equal(own[name].float(), tensor.float()) for name, tensor in shipped.items())

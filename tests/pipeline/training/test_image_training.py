@@ -1,81 +1,38 @@
 """From DICOM files and a table of labels to classifiers and the paper's Table 5, on invented images: the machinery."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from pydicom import dcmread
 
-from config.conditions import Condition
 from pipeline.images.classifiers import load_classifiers
-from pipeline.images.detectors.protocol import DetectedDiscs, Detector
 from pipeline.images.errors import UnusableModel
-from pipeline.images.series import SeriesChoice, read_headers
-from pipeline.images.volume import Volume
-from pipeline.reports.errors import UnusableTable
-from pipeline.training import encoded_scans
+from pipeline.images.series import read_headers
+from pipeline.splits import part_of_patient
 from pipeline.training.encoded_scans import ScanReader, read_study_discs
 from pipeline.training.errors import NothingFitted
-from pipeline.training.image_release import ImageSources, ImageTraining, release_classifiers
-from pipeline.training.scan_discs import NO_LEVELS, NO_SERIES, NO_STUDY, StudyDiscs
+from pipeline.training.scan_discs import StudyDiscs
 from pipeline.values import Standing
+from tests.pipeline.images.phantom import COLUMNS, ROWS, mr_image, positions
 from tests.pipeline.training.labelled_studies import (
     CONDITIONS,
     LEVELS,
     RUSTINESS,
+    STUDIES,
+    TOP,
+    TRAINING,
     BrightDetector,
     CoarseEncoder,
     FixedDetector,
     Invented,
-    invent,
-    patients,
+    rows_by_method,
+    train,
     write_table,
 )
-
-STUDIES = invent()
-TRAINING = ImageTraining("site", Standing.DEMONSTRATION, "balanced")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("studies")
-    for study in STUDIES:
-        study.write(folder)
-    return folder
-
-
-def train(
-    labels: Path,
-    root: Path,
-    out: Path,
-    reader: ScanReader | None = None,
-    conditions: Sequence[Condition] = CONDITIONS,
-    training: ImageTraining = TRAINING,
-) -> dict[str, Any]:
-    reader = reader or ScanReader(FixedDetector(), CoarseEncoder())
-    sources = (ImageSources(labels, root), conditions)
-    return release_classifiers(reader, sources, training, out, lambda _read, _total: None)
-
-
-def rows_by_method(values: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]]:
-    return {(row["condition"], row["method"]): row for row in values["rows"]}
-
-
-@pytest.fixture(scope="module")
-def table(root: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
-    folder = tmp_path_factory.mktemp("trained")
-    labels = write_table(folder / "labels.csv", [study.row for study in STUDIES])
-    return train(labels, root, folder / "out"), folder / "out"
-
-
-@pytest.fixture
-def out(table: tuple[dict[str, Any], Path], tmp_path: Path) -> Path:
-    """A folder for a set in which all studies have been read already."""
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "encodings").symlink_to(table[1] / "encodings")
-    return tmp_path / "out"
 
 
 def test_each_condition_is_fitted_as_its_columns_ask_and_tested_on_other_patients(
@@ -146,83 +103,35 @@ def test_a_detector_s_own_grades_and_encodings_stand_beside_ours(root: Path, tmp
     assert (graded["balanced_accuracy"], graded["auroc"], graded["threshold"]) == (1.0, None, None)
 
 
-def test_levels_are_counted_with_the_other_scans_of_the_study(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def write_localizer(folder: Path, *, levels_known: bool) -> None:
+    """Write another scan of a study, 60 mm further down, on which two of the three discs are seen again."""
+    for number, place in enumerate(positions(3, top=60.0), 1):
+        ds = mr_image(number, place)
+        ds.SeriesInstanceUID, ds.SOPInstanceUID = "2.25.3", f"2.25.3.{number}"
+        ds.EchoTime, ds.RepetitionTime = 5, 20
+        pixels = np.full((ROWS, COLUMNS), 100)
+        pixels[0, 0] = 0 if levels_known else TOP
+        ds.PixelData = pixels.astype(np.uint16).tobytes()
+        ds.save_as(folder / f"localizer {number}.dcm", enforce_file_format=True)
+    for path in folder.iterdir():
+        ds = dcmread(path)
+        ds.FrameOfReferenceUID, ds.StudyInstanceUID = "2.25.77", "2.25.78"
+        ds.save_as(path)
+
+
+@pytest.mark.parametrize("known", [(True, False), (False, True)], ids=["then lost", "then seen"])
+def test_levels_are_counted_with_the_other_scans_of_the_study_as_they_are_now(
+    tmp_path: Path, known: tuple[bool, bool]
 ) -> None:
-    asked = []
+    Invented("somebody", (True, False, True), woodworm=False, levels_known=False).write(tmp_path)
+    folder, reader = tmp_path / "somebody", ScanReader(FixedDetector(), CoarseEncoder())
 
-    def count_none(_detector: Detector, choice: SeriesChoice, volume: Volume) -> DetectedDiscs:
-        asked.append(choice)
-        return FixedDetector().detect(volume).without_levels("the localizer says otherwise")
+    for levels_known in known:
+        write_localizer(folder, levels_known=levels_known)
+        discs = read_study_discs(reader, read_headers(sorted(folder.iterdir()))[0], tmp_path / "kept")
 
-    monkeypatch.setattr(encoded_scans, "count_levels", count_none)
-    images, _ = read_headers(sorted((root / STUDIES[0].patient).iterdir()))
-
-    discs = read_study_discs(ScanReader(FixedDetector(), CoarseEncoder()), images, tmp_path)
-
-    assert isinstance(discs, StudyDiscs)
-    assert discs.chosen.levels == (None, None, None)
-    assert len(asked) == 1
-
-
-def test_what_cannot_be_read_is_left_out_with_its_reason_and_costs_the_others_nothing(
-    root: Path, out: Path, tmp_path: Path
-) -> None:
-    tested = patients("tested")
-    spare = [name for name, _ in zip(tested, range(30), strict=False)][20:]
-    bad = [
-        replace(STUDIES[0], patient=spare[0], slices=3),
-        replace(STUDIES[0], patient=spare[1], levels_known=False),
-    ]
-    for study in bad:
-        study.write(tmp_path / "bad")
-        (root / study.patient).symlink_to(tmp_path / "bad" / study.patient)
-    rows = [
-        *(study.row for study in (*STUDIES, *bad)),
-        STUDIES[0].row | {"study": "nowhere", "patient": spare[2]},
-        STUDIES[0].row | {"patient": ""},
-        STUDIES[0].row | {"woodworm": "perhaps"},
-        STUDIES[0].row | {"patient": spare[3]},
-    ]
-    labels = write_table(tmp_path / "labels.csv", [row | {"rusty": "1"} for row in rows])
-
-    values = train(labels, root, out)
-
-    left = {entry["condition"]: entry["reasons"] for entry in values["left_out"]}
-    assert left == {
-        "rust": {NO_SERIES: 3, NO_LEVELS: 3, NO_STUDY: 3},
-        "woodworm": {NO_SERIES: 1, NO_LEVELS: 1, NO_STUDY: 1},
-    }
-    first = len(STUDIES) + len(bad) + 1
-    assert {entry["row"]: entry["reason"].split(";")[0] for entry in values["unread"]} == {
-        first: "there is no such folder under --studies, nor a StudyInstanceUID in it",
-        first + 1: "it has no `study` and `patient`",
-        first + 2: "its label of woodworm is neither 1, 0 nor empty",
-        first + 3: "its study is another patient's in a row above",
-    }
-    assert values["unknown_columns"] == ["rusty"]
-    assert {key: row["n"] for key, row in rows_by_method(values).items()} == {
-        ("rust", "coarse+SVM"): 60,
-        ("woodworm", "coarse+NSK-SVM"): 20,
-    }
-
-
-def test_a_study_can_be_named_by_its_uid(root: Path, out: Path, tmp_path: Path) -> None:
-    uid = f"2.25.7{int.from_bytes(STUDIES[0].patient.encode(), 'big')}"
-    rows = [STUDIES[0].row | {"study": uid}, *(study.row for study in STUDIES[1:])]
-
-    values = train(write_table(tmp_path / "labels.csv", rows), root, out)
-
-    assert values["unread"] == []
-
-
-def test_a_folder_outside_that_of_the_studies_is_never_read(root: Path, out: Path, tmp_path: Path) -> None:
-    Invented("elsewhere", (True, True, True), woodworm=True).write(tmp_path)
-    rows = [STUDIES[0].row | {"study": str(tmp_path / "elsewhere")}, *(study.row for study in STUDIES[1:])]
-
-    values = train(write_table(tmp_path / "labels.csv", rows), root, out)
-
-    assert [entry["row"] for entry in values["unread"]] == [1]
+        assert isinstance(discs, StudyDiscs)
+        assert discs.chosen.levels == (("L2-L3", "L3-L4", "L4-L5") if levels_known else (None, None, None))
 
 
 @pytest.mark.parametrize(
@@ -275,18 +184,35 @@ def test_a_level_that_was_never_seen_is_judged_by_no_classifier(root: Path, out:
     assert "L2-L3" in values["notes"][0]["note"]
 
 
-def test_a_table_without_a_condition_is_refused(root: Path, out: Path, tmp_path: Path) -> None:
-    labels = write_table(tmp_path / "labels.csv", [{"study": "a", "patient": "b", "rusty": "1"}])
+def test_a_level_that_was_never_seen_is_not_calibrated_or_tested_on(root: Path, out: Path, tmp_path: Path) -> None:
+    low, *others = LEVELS
+    blank = {f"rust {low}": ""}
+    fitted = {study.patient for study in STUDIES if part_of_patient(study.patient) == "fitted"}
+    known = [study.row | (blank if study.patient in fitted else {}) for study in STUDIES]
+    unknown = [study.row | blank for study in STUDIES]
 
-    with pytest.raises(UnusableTable, match="has no labels"):
-        train(labels, root, out)
+    values, same = (train(write_table(tmp_path / "labels.csv", rows), root, out) for rows in (known, unknown))
+
+    assert {row["condition"]: row["n"] for row in values["rows"]} == {"rust": 20 * len(others), "woodworm": 20}
+    assert values == same
+    assert low in values["notes"][0]["note"]
 
 
-def test_a_table_without_patients_is_refused(root: Path, out: Path, tmp_path: Path) -> None:
-    labels = write_table(tmp_path / "labels.csv", [{"study": "a", "woodworm": "1"}])
+def test_a_condition_needs_its_examples_without_the_levels_that_were_never_seen(
+    root: Path, out: Path, tmp_path: Path
+) -> None:
+    low, *others = LEVELS
+    rows = []
+    for study in STUDIES:
+        part = part_of_patient(study.patient)
+        unlabelled = {"fitted": [low], "calibrated": others, "tested": []}[part]
+        rows.append(study.row | {f"rust {level}": "" for level in unlabelled})
 
-    with pytest.raises(UnusableTable, match="`study` and `patient`"):
-        train(labels, root, out)
+    values = train(write_table(tmp_path / "labels.csv", rows), root, out)
+
+    (note,) = values["notes"]
+    assert (note["condition"], note["fitted"]) == ("rust", False)
+    assert "0 present and 0 absent to calibrate on" in note["note"]
 
 
 @pytest.mark.parametrize("name", ["demonstration", "none", "../up", ""])

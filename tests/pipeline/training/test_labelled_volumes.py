@@ -7,14 +7,15 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from pipeline.images.detectors.network import HALF_WIDTH_SCALE, HEATS, REGIONS
+from pipeline.images.detectors.network import GRID_MM, HALF_WIDTH_SCALE, HEATS, REGIONS
 from pipeline.images.detectors.protocol import DetectedDiscs, LocatedDisc
 from pipeline.images.errors import UnusableLabelledData
 from pipeline.images.volume import Volume
+from pipeline.training.detector_targets import HEAT_WIDTH
 from pipeline.training.held_out.labelled import labelled_study
 from pipeline.training.held_out.measuring import judge_labelled
 from pipeline.training.labelled_samples import labelled_sample
-from pipeline.training.labelled_volumes import find_labelled, read_labelled
+from pipeline.training.labelled_volumes import LabelledVolume, Part, find_labelled, read_labelled
 
 SPACING = (4.0, 0.8, 0.7)  # mm between slices, rows, columns
 SHAPE = (9, 250, 240)
@@ -76,6 +77,33 @@ def test_a_sample_is_warm_where_discs_are_labelled(tmp_path: Path) -> None:
     assert sample.regions[REGIONS.index("canal")].any()
 
 
+def test_targets_lie_where_the_picture_shows_the_disc() -> None:
+    away = []
+    for phase in range(3):  # of the pixels of a third of a mm; each by itself is rounded to a mm
+        labels = np.zeros((3, 300, 240), np.uint8)
+        labels[:, 120 + phase : 144 + phase, 60 + phase : 162 + phase] = 201
+        voxels = np.where(labels, np.float32(1000), np.float32(500))
+
+        sample = labelled_sample(LabelledVolume("1_t2", voxels, labels, (4.0, 1 / 3, 1 / 3)), np.random.default_rng(1))
+
+        signal = np.maximum(sample.image[0] - np.median(sample.image[0][sample.image[0] > -1]), 0)
+        shown = [float((places * signal).sum() / signal.sum()) + 0.5 for places in np.indices(signal.shape)]  # mm
+        away.append(middle_of(sample.heats[HEATS.index("lumbosacral")], HEAT_WIDTH["lumbosacral"]) - np.array(shown))
+
+    assert np.mean(away, axis=0) == pytest.approx([0, 0], abs=0.05)
+
+
+def middle_of(heat: np.ndarray, width: float) -> np.ndarray:
+    """Give the (row, column) in mm that a heat map is warm around, from the distances that its cells tell."""
+    cells = np.argwhere(heat > 0.1)
+    places = cells * GRID_MM + 0.5
+    squares = -2 * width**2 * np.log(heat[tuple(cells.T)])
+    unknown = np.column_stack([-2 * places, np.ones(len(places))])
+    solved, *_ = np.linalg.lstsq(unknown, squares - (places**2).sum(axis=1))
+    middle: np.ndarray = solved[:2]
+    return middle
+
+
 def test_what_the_labels_do_not_tell_is_not_learned(tmp_path: Path) -> None:
     write(tmp_path, "1_t2")
     (tmp_path / "overview.csv").write_text("new_file_name,subset\n1_t2,training\n")
@@ -102,6 +130,47 @@ def test_a_patients_series_are_all_for_training_or_all_for_validation(tmp_path: 
     patients = {part: {name.split("_")[0] for name in found} for part, found in names.items()}
     assert not patients["training"] & patients["validation"]
     assert sum(map(len, names.values())) == 24
+
+
+def names_in(folder: Path, part: Part) -> list[str]:
+    return [files.name for files in find_labelled(folder, part)]
+
+
+@pytest.mark.parametrize(
+    "overview",
+    [
+        pytest.param(b"\xef\xbb\xbfnew_file_name,subset\n1_t2,training\n2_t2,validation\n", id="a byte order mark"),
+        pytest.param(b"new_file_name,subset\n1_t2,training\n1_t1\n2_t2,validation\n", id="a short row"),
+        pytest.param(b"new_file_name,subset\n1_t2,training\n1_t1, \n2_t2,validation\n", id="a series without a part"),
+        pytest.param(b"new_file_name,subset\n1_t1,training\n2_t1,validation\n", id="series that are not listed"),
+    ],
+)
+def test_a_listed_series_decides_for_all_of_its_patient(tmp_path: Path, overview: bytes) -> None:
+    for name in ("1_t1", "1_t2", "2_t1", "2_t2"):
+        write(tmp_path, name)
+    (tmp_path / "overview.csv").write_bytes(overview)
+
+    assert names_in(tmp_path, "training") == ["1_t1", "1_t2"]
+    assert names_in(tmp_path, "validation") == ["2_t1", "2_t2"]
+
+
+@pytest.mark.parametrize(
+    ("overview", "sentence"),
+    [
+        pytest.param("new_file_name,subset\n1_t2,training\n1_t1,validation\n", "row 2: the patient", id="two parts"),
+        pytest.param("new_file_name;subset\n1_t2;training\n", "has no columns", id="semicolons"),
+        pytest.param("new_file_name\n1_t2\n", "has no columns", id="no subset"),
+        pytest.param("new_file_name,subset,sähne\n1_t2,training,1\n", "in UTF-8", id="Latin-1"),
+    ],
+)
+def test_an_overview_that_cannot_be_relied_on_is_refused(tmp_path: Path, overview: str, sentence: str) -> None:
+    write(tmp_path, "1_t2")
+    (tmp_path / "overview.csv").write_bytes(overview.encode("latin-1"))
+
+    with pytest.raises(UnusableLabelledData, match=sentence) as refusal:
+        find_labelled(tmp_path, "training")
+
+    assert "1_t" not in str(refusal.value)
 
 
 class Told:
