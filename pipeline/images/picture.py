@@ -90,7 +90,7 @@ def draw_discs(image: ImageHeader, discs: Sequence[Disc], captions: Captions) ->
     Discs whose place was inferred are drawn in another colour.
 
     Returns:
-        An RGB picture, 900 pixels high.
+        An RGB picture, 900 pixels high, or higher where the words need more.
 
     Raises:
         UnreadablePixels: the image cannot be decoded.
@@ -102,18 +102,18 @@ def draw_discs(image: ImageHeader, discs: Sequence[Disc], captions: Captions) ->
     down = _HEIGHT / grey.height
     across = down * column_mm / row_mm
     width = round(grey.width * across)
-    picture = Image.new("RGB", (width + _PANEL, _HEIGHT))
+    picture = Image.new("RGB", (width + _PANEL, 2 * _HEIGHT))
     picture.paste(grey.resize((width, _HEIGHT), Image.Resampling.BICUBIC), (0, 0))
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(_FONT_SIZE)
     top = _write(draw, font, (width + _MARGIN, _MARGIN), captions.levels)
-    _draw_each(draw, font, discs, (captions, (across, down), (width, top)))
+    beside = _draw_each(draw, font, discs, (captions, (across, down), (width, top)))
     foot = [*captions.whole, captions.limits]
     lines = sum(len(textwrap.wrap(text, _CHARACTERS)) for text in foot)
-    row: float = _HEIGHT - _MARGIN - lines * _LINE
+    row = max(_HEIGHT - _MARGIN - lines * _LINE, beside + _LINE / 2)
     for text in foot:
         row = _write(draw, font, (width + _MARGIN, row), text)
-    return picture
+    return picture.crop((0, 0, picture.width, max(_HEIGHT, round(row) + _MARGIN)))
 
 
 def _draw_each(
@@ -121,8 +121,11 @@ def _draw_each(
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     discs: Sequence[Disc],
     layout: tuple[Captions, tuple[float, float], tuple[float, float]],
-) -> None:
-    """Draw the outlines, each with a line to its words; words that would lie over each other move down."""
+) -> float:
+    """Draw the outlines, each with a line to its words, which move down where they would lie over each other.
+
+    Give where the next words can stand.
+    """
     captions, (across, down), (width, free) = layout
     for number, disc in enumerate(discs, 1):
         colour = _INFERRED_COLOUR if disc.confidence == 0 else _COLOUR
@@ -135,6 +138,7 @@ def _draw_each(
         if said := captions.beside.get(disc.level or ""):
             words += f": {said}"
         free = _write(draw, font, (width + _MARGIN, at), words)
+    return free
 
 
 def _write(

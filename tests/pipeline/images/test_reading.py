@@ -1,6 +1,6 @@
 """Whole studies through the shipped models. The real series lies in a folder `shared` beside the project's folder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +98,20 @@ def test_the_picture_shows_coloured_outlines_on_grey(case: Case) -> None:
 
     coloured = (picture[..., 0] > 200) & (picture[..., 2] < 80)
     assert 0.002 < coloured.mean() < 0.05
+
+
+def test_words_that_do_not_fit_below_each_other_make_the_picture_higher(case: Case) -> None:
+    shown = find_shown(case.reading, case.paths)
+    discs = case.reading.discs
+    lowest = replace(discs[-1], row=case.study.datasets[0].Rows - 2.0)
+
+    usual = draw_discs(shown, discs, caption((), "counted", "No basis for a decision."))
+    low = draw_discs(shown, (*discs[:-1], lowest), caption((), "counted", "No basis for a decision. " * 4))
+
+    assert (usual.height, low.width) == (900, usual.width)
+    assert low.height > 940
+    words = np.asarray(low)[900:, low.width - 300 :]
+    assert words.max() > 200
 
 
 def test_a_study_with_a_gap_abstains_with_the_reason(reader: ImageReader, case: Case) -> None:
