@@ -5,7 +5,6 @@ killed one is told from what another is writing now, and goes before the next is
 """
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from config.held_folders import held
 from service.store.made_once import sync_file, sync_folder
 
 _UNFINISHED = ".*.part"
@@ -28,10 +28,10 @@ def written_aside(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     with ExitStack() as writing:
-        with _held(folder.parent, fcntl.LOCK_EX):  # none is removed between its making and its lock
+        with held(folder.parent):  # none is removed between its making and its lock
             _remove_abandoned(folder.parent)
             aside.mkdir(mode=0o700)
-            writing.enter_context(_held(aside, fcntl.LOCK_EX))
+            writing.enter_context(held(aside))
         try:
             yield aside
             for written in aside.iterdir():
@@ -55,22 +55,7 @@ def _rename(aside: Path, folder: Path) -> None:
 def _remove_abandoned(parent: Path) -> None:
     for left in parent.glob(_UNFINISHED):
         try:
-            with _held(left, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            with held(left, wait=False):
                 shutil.rmtree(left, ignore_errors=True)
         except (BlockingIOError, FileNotFoundError):  # another writes it now, or has just removed it
             continue
-
-
-@contextmanager
-def _held(folder: Path, how: int) -> Iterator[None]:
-    """Hold a folder's lock.
-
-    Raises:
-        BlockingIOError: another holds it and `how` says not to wait.
-    """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
