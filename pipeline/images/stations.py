@@ -1,7 +1,7 @@
 """Names for discs of one scan from another of the same examination, by where both lie in the patient."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -71,19 +71,19 @@ def _distance_to_next(places: npt.NDArray[np.float64], index: int) -> float:
 def _settle(found: DetectedDiscs, other: Scan, shared: dict[int, int]) -> DetectedDiscs:
     seen = other.found
     if seen.doubtful:
-        return _in_doubt(found, f"{seen.reason.removeprefix(UNKNOWN)}, as {other.name} shows")
+        return found.in_doubt(f"{seen.reason.removeprefix(UNKNOWN)}, as {other.name} shows")
     if seen.gap and not seen.levels_known:  # it has neither names nor a count to compare
         return found
     if found.levels_known and seen.levels_known:
         agree = all(found.discs[i].level == seen.discs[j].level for i, j in shared.items())
-        return found if agree else _in_doubt(found, f"{other.name} gives other names")
+        return found if agree else found.in_doubt(f"{other.name} gives other names")
     shifts = {j - i for i, j in shared.items()}
     if len(shifts) > 1:
-        return _in_doubt(found, f"{other.name} shows another number of discs")
+        return found.in_doubt(f"{other.name} shows another number of discs")
     if seen.levels_known:
         return _borrow(found, other, shifts.pop())
     if seen.below_axis and found.levels_known and _level_at(found, -shifts.pop()) != DISC_LEVELS[0]:
-        return _in_doubt(found, f"sacrum and C2 disagree, as {other.name} shows C2")
+        return found.in_doubt(f"sacrum and C2 disagree, as {other.name} shows C2")
     return found
 
 
@@ -96,18 +96,12 @@ def _borrow(found: DetectedDiscs, other: Scan, shift: int) -> DetectedDiscs:
     first = DISC_LEVELS.index(str(other.found.discs[0].level)) + shift
     levels = DISC_LEVELS[max(first, 0) : first + len(found.discs)]
     if len(levels) < len(found.discs):
-        return _in_doubt(found, f"counted from {other.name} there would be more discs than a spine has")
+        return found.in_doubt(f"counted from {other.name} there would be more discs than a spine has")
     if found.below_axis and first > 0:
-        return _in_doubt(
-            found, f"sacrum and C2 disagree: the disc below C2 would be {levels[0]}, as {other.name} shows"
-        )
+        return found.in_doubt(f"sacrum and C2 disagree: the disc below C2 would be {levels[0]}, as {other.name} shows")
     return found.with_levels(levels, f"counted up from the sacrum, seen on {other.name}")
 
 
 def _level_at(found: DetectedDiscs, place: int) -> str | None:
     index = DISC_LEVELS.index(str(found.discs[0].level)) + place
     return DISC_LEVELS[index] if 0 <= index < len(DISC_LEVELS) else None
-
-
-def _in_doubt(found: DetectedDiscs, why: str) -> DetectedDiscs:
-    return replace(found.without_levels(why), doubtful=True)

@@ -1,6 +1,6 @@
 """What a program of another project answered, to discs of a volume that can be relied on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -127,7 +127,7 @@ def _withhold_unsure(found: DetectedDiscs, judge: _Judge) -> DetectedDiscs:
     if fault := _view_fault(levels, found, judge):
         return found.without_levels(fault)
     doubt = _doubt(levels, judge)
-    return replace(found.without_levels(doubt), doubtful=True) if doubt else found
+    return found.in_doubt(doubt) if doubt else found
 
 
 def _view_fault(levels: list[str], found: DetectedDiscs, judge: _Judge) -> str:

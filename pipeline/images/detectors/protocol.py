@@ -70,6 +70,10 @@ class DetectedDiscs:
         discs = tuple(replace(disc, level=None) for disc in self.discs)
         return replace(self, discs=discs, levels_known=False, reason=f"{UNKNOWN}{why}")
 
+    def in_doubt(self, why: str) -> Self:
+        """Take the names away because of something that no other scan's names can settle."""
+        return replace(self.without_levels(why), doubtful=True)
+
 
 class Detector(Protocol):
     """What finds discs. `name` is its `name@sha256:…`, or its name, version and licence as `Provenance` has them."""
