@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -35,6 +36,11 @@ class ReadScan:
     placed: tuple[Disc, ...]
     name: str = ""
 
+    @cached_property
+    def sha256(self) -> str:
+        """Of the voxels."""
+        return hashlib.sha256(np.ascontiguousarray(self.volume.voxels).tobytes()).hexdigest()
+
 
 def judge_study(
     reader: ImageReader, naming: Naming, chosen: ReadScan, conditions: Collection[str]
@@ -51,7 +57,7 @@ def judge_study(
         if wide:
             findings += _classify_wide(reader, replace(part, classifiers=wide[1]), wide[0], conditions, naming)
     if gradings:
-        provenance = _provenance(reader, None, _digest(chosen.volume))
+        provenance = _provenance(reader, None, chosen.sha256)
         findings += grade_discs(gradings, chosen.found, chosen.placed, provenance)
     return findings
 
@@ -104,11 +110,7 @@ def _classify(
 ) -> tuple[Finding, ...]:
     encoded = encode_discs(part.encoder, scan.volume, scan.found.discs)
     evidence = DiscEvidence(encoded, scan.placed, scan.found.levels_known, scan.found.reason, scan.name)
-    return classify_discs(part.classifiers, evidence, conditions, _provenance(reader, part, _digest(scan.volume)))
-
-
-def _digest(volume: Volume) -> str:
-    return hashlib.sha256(np.ascontiguousarray(volume.voxels).tobytes()).hexdigest()
+    return classify_discs(part.classifiers, evidence, conditions, _provenance(reader, part, scan.sha256))
 
 
 def _provenance(reader: ImageReader, part: Classification | None, input_sha256: str) -> Provenance:
