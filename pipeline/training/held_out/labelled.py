@@ -9,6 +9,7 @@ from pipeline.training.labelled_volumes import FIRST_DISC, LAST_DISC, LabelledVo
 
 LABELLED = "labelled"
 """The kind of such studies."""
+_LEVELS = dict(enumerate(reversed(DISC_LEVELS), FIRST_DISC))
 
 
 def labelled_study(labelled: LabelledVolume) -> HeldOutStudy:
@@ -33,6 +34,5 @@ def _true_disc(labelled: LabelledVolume, number: int) -> TrueDisc:
     middle = np.argwhere(labelled.labels == number).mean(axis=0)
     sizes = zip(middle[1:], labelled.labels.shape[1:], labelled.spacing_mm[1:], strict=True)
     inside = min(min(at, size - 1 - at) * mm for at, size, mm in sizes)
-    level = dict(enumerate(reversed(DISC_LEVELS), FIRST_DISC)).get(number)
     centre = (float(middle[0]), float(middle[1]), float(middle[2]))
-    return TrueDisc(level, centre, sure=bool(inside >= SEEN_MM))
+    return TrueDisc(_LEVELS.get(number), centre, sure=bool(inside >= SEEN_MM))
