@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.box import SIMPLE
@@ -12,9 +12,12 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from config.conditions import load_conditions
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from service.cli import AsJson, ConfigFile, console
 from service.cli.training import UNFINISHED, Out, train
+
+if TYPE_CHECKING:
+    from pipeline.training.encoded_scans import ScanReader
 
 FIGURES = {"balanced_accuracy": "BA", "eer": "EER", "auroc": "AUROC", "f1": "F1"}
 
@@ -59,17 +62,12 @@ def images(
     if labels is None:
         _fit_demonstration(out)
         return
-    from pipeline.images.detectors.chosen import load_chosen
-    from pipeline.images.encoders.chosen import load_encoder
-    from pipeline.images.graded import load_gradings
-    from pipeline.training.encoded_scans import ScanReader
+    from pipeline.images.model_files import SITE_SETS
     from pipeline.training.image_release import ImageSources, ImageTraining, release_classifiers
     from pipeline.values import Standing
 
     settings = load_settings(config)
-    asked = settings.images
-    detector = load_chosen(asked.detector, settings.data)
-    reader = ScanReader(detector, load_encoder(asked.encoder), load_gradings(asked.detector.kind))
+    reader = _load_reader(settings)
     with _progress() as shown:
         task = shown.add_task("Reading studies")
         values = release_classifiers(
@@ -82,8 +80,20 @@ def images(
     if as_json:
         typer.echo(json.dumps(values))
     else:
-        under_data = out.resolve() == (settings.data / "classifiers").resolve()
+        under_data = out.resolve() == (settings.data / SITE_SETS).resolve()
         _print_outcome(values, name if under_data else str(out.resolve()))
+
+
+def _load_reader(settings: Settings) -> "ScanReader":
+    """Load what reads a site's scans, as its settings ask."""
+    from pipeline.images.detectors.chosen import load_chosen
+    from pipeline.images.encoders.chosen import load_encoder
+    from pipeline.images.graded import load_gradings
+    from pipeline.training.encoded_scans import ScanReader
+
+    asked = settings.images
+    detector = load_chosen(asked.detector, settings.data)
+    return ScanReader(detector, load_encoder(asked.encoder), load_gradings(asked.detector.kind))
 
 
 def _fit_demonstration(out: Path) -> None:
