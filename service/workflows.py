@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dbos import DBOS, DBOSClient, DBOSConfig, DBOSPortableJSONSerializer
 
+from config.held_folders import held
 from service.store.database import WORKFLOWS
 from service.store.faults import named_faults
 
@@ -44,7 +45,7 @@ def prepare_workflows(data: Path) -> None:
     Raises:
         UnusableStore: the file or its disk cannot be used; the message says what to do.
     """
-    with named_faults(_database(data)):
+    with named_faults(_database(data)), held(data):
         with sqlite3.connect(_database(data)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         DBOS.migrate(system_database_url=f"sqlite:///{_database(data)}")

@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from config.held_folders import held
 from service.errors import NewerSchema
 from service.store.database import DATABASE, look_at_database, open_database
 from service.store.faults import named_faults
@@ -28,16 +29,21 @@ def upgrade_database(data: Path) -> None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if data.stat().st_mode & OTHERS:  # a command that needs no database may have made it
             data.chmod(stat.S_IMODE(data.stat().st_mode) & ~OTHERS)
-        engine = open_database(data)
-        alembic = _alembic()
-        with engine.connect() as connection:
-            present = MigrationContext.configure(connection).get_current_revision()
-        if present is not None and present not in _revisions(alembic):
-            raise NewerSchema
-        with engine.execution_options(writes=True).begin() as connection:
-            alembic.attributes["connection"] = connection
-            command.upgrade(alembic, "head")
-        engine.dispose()
+        with held(data):  # SQLite refuses at once, without waiting, where two make one file a WAL database
+            _upgrade(data)
+
+
+def _upgrade(data: Path) -> None:
+    engine = open_database(data)
+    alembic = _alembic()
+    with engine.connect() as connection:
+        present = MigrationContext.configure(connection).get_current_revision()
+    if present is not None and present not in _revisions(alembic):
+        raise NewerSchema
+    with engine.execution_options(writes=True).begin() as connection:
+        alembic.attributes["connection"] = connection
+        command.upgrade(alembic, "head")
+    engine.dispose()
 
 
 def schema_standing(data: Path) -> Literal["absent", "older", "present", "newer"]:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -111,10 +112,16 @@ def test_two_supervisors_that_start_at_once_on_an_empty_folder_both_come_up(tmp_
     free = {"port": 0}
     config.write_text(json.dumps({"data": str(tmp_path / "data"), "hl7": free, "web": free}))
     command = [sys.executable, "-m", "service.cli", "serve", "--config", str(config), "--only"]
-    both = [subprocess.Popen([*command, role], stderr=subprocess.DEVNULL) for role in ("listen", "web")]
+    said = {role: tmp_path / f"{role}.log" for role in ("listen", "web")}
+    both = [subprocess.Popen([*command, role], stderr=log.open("wb")) for role, log in said.items()]
+
+    def is_up(role: str) -> bool:
+        assert [process.poll() for process in both] == [None, None], [log.read_text() for log in said.values()]
+        return (tmp_path / "data" / "run" / f"{role}.json").exists()
+
     try:
-        for role in ("listen", "web"):
-            wait_until((tmp_path / "data" / "run" / f"{role}.json").exists, f"{role} to be up", 60)
+        for role in said:
+            wait_until(partial(is_up, role), f"{role} to be up", 60)
     finally:
         for process in both:
             process.terminate()

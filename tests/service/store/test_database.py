@@ -3,6 +3,8 @@ import sqlite3
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,12 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel, col, select
 
+from config.held_folders import held
 from service.errors import NewerSchema
 from service.store.database import open_database, reading, writing
 from service.store.tables import Patient, Study
 from service.store.upgrade import MIGRATIONS, upgrade_database
+from service.workflows import prepare_workflows
 
 WRITER = """
 import sys
@@ -123,3 +127,15 @@ def test_an_error_of_the_database_shows_no_value(engine: Engine) -> None:
         session.add_all([Patient(identifier="CANARY", name="CANARY"), Patient(identifier="CANARY")])
 
     assert "CANARY" not in "".join(traceback.format_exception(failure.value))
+
+
+@pytest.mark.parametrize("prepare", [upgrade_database, prepare_workflows])
+def test_a_start_waits_while_another_makes_the_same_databases(prepare: Callable[[Path], None], tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as threads, held(tmp_path):
+        start = threads.submit(prepare, tmp_path)
+        with pytest.raises(TimeoutError):
+            start.result(0.5)
+        assert not [*tmp_path.iterdir()]
+    start.result(30)
+
+    assert [*tmp_path.glob("*.sqlite")]
