@@ -24,6 +24,7 @@ from config.errors import UnusableSettings
 from config.files import read_yaml
 from config.image_settings import ImageSettings
 from config.section import Section
+from config.tls_settings import TlsSettings
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -49,6 +50,14 @@ class Peer(Section):
     ae_title: Annotated[AeTitle, Field(description="Its AE title.")]
     host: Annotated[str, Field(description="Its address.")] = "127.0.0.1"
     port: Annotated[Port, Field(description="Its port.")] = 104
+    may: Annotated[
+        tuple[Literal["send", "query", "commit"], ...],
+        Field(
+            description="What it and we may ask of each other: `send` lets it send us objects, `query` lets us find "
+            "and fetch studies there, `commit` lets both ask the other to commit to what was sent."
+        ),
+    ] = ("send",)
+    tls: Annotated[TlsSettings | None, Field(description="How we reach it by TLS; null reaches it without.")] = None
 
 
 class DicomSettings(Section):

@@ -57,12 +57,18 @@ def _key(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
     entry = _entry_model(field)
     if entry is not None:
         yield f"{indent}{name}: {_yaml(field.default)}"
-        for key, inner in entry.model_fields.items():
-            yield from _comment(f"{key}: {_meaning(inner)}", f"{indent}#   ")
+        yield from _entry(entry, f"{indent}#   ")
     elif isinstance(field.default, Path) and field.default.is_absolute():
         yield f"{indent}# {name}: {field.default.name}"  # it lies in the package, wherever that is
     else:
         yield f"{indent}{name}: {_yaml(field.default)}"
+
+
+def _entry(entry: type[BaseModel], indent: str) -> Iterator[str]:
+    for key, field in entry.model_fields.items():
+        yield from _comment(f"{key}: {_meaning(field)}", indent)
+        if (inner := _entry_model(field)) is not None:
+            yield from _entry(inner, f"{indent}  ")
 
 
 def _meaning(field: FieldInfo) -> str:

@@ -4,7 +4,8 @@ SpinelabelError
 └── IntegrationError
     ├── DicomError: see `dicom/`
     ├── Hl7Error: see `hl7/`
-    └── SrError: see `sr/`
+    ├── SrError: see `sr/`
+    └── UnusableCertificate
 """
 
 from config.errors import SpinelabelError
@@ -24,3 +25,7 @@ class Hl7Error(IntegrationError):
 
 class SrError(IntegrationError):
     """A structured report cannot be written."""
+
+
+class UnusableCertificate(IntegrationError):
+    """A certificate or key of the settings cannot be used for TLS."""
