@@ -15,7 +15,8 @@ from sqlmodel import select
 from config.conditions import load_conditions, questions
 from config.errors import SpinelabelError
 from config.settings import Settings
-from integrations.dicom.sender import Delivered, Refused, verify
+from integrations.dicom.calling import Refused
+from integrations.dicom.sender import Delivered, verify
 from pipeline.images.detectors.external import load_external_detector
 from pipeline.images.model_files import check_image_models
 from pipeline.reports.adapter_folder import check_adapter_folder

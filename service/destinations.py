@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from integrations.dicom.sender import DeliveryAnswer, Unreachable
+from integrations.dicom.calling import Unreachable
+from integrations.dicom.sender import DeliveryAnswer
 from service.pauses import doubling_pause
 from service.store.states import DeliveryState
 from service.store.tables import Delivery, DestinationRow

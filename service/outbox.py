@@ -8,7 +8,8 @@ from sqlmodel import Session, col, select
 
 from config.errors import UnusableSettings
 from config.settings import Settings
-from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, Unreachable, send_objects
+from integrations.dicom.calling import Refused, Unreachable
+from integrations.dicom.sender import Delivered, DeliveryAnswer, send_objects
 from service.destinations import note_answer, pause, silent_destinations
 from service.errors import UnknownItem
 from service.store.database import reading, writing

@@ -11,7 +11,8 @@ from pydicom.uid import CTImageStorage, generate_uid
 from sqlmodel import select
 
 from config.settings import DicomSettings, Peer
-from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, send_objects
+from integrations.dicom.calling import Refused
+from integrations.dicom.sender import Delivered, DeliveryAnswer, send_objects
 from integrations.dicom.stand_in import start_stand_in
 from integrations.hl7.compose import compose_oru
 from pipeline.training.drawn_reports import drawn_report

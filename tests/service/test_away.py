@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 from sqlmodel import col, select
 
 from config.settings import Peer, Settings
-from integrations.dicom.sender import Delivered, DeliveryAnswer, Unreachable, send_objects
+from integrations.dicom.calling import Unreachable
+from integrations.dicom.sender import Delivered, DeliveryAnswer, send_objects
 from pipeline.training.drawn_studies import drawn_study
 from service.outbox import Outbox, deliver
 from service.store.database import reading, writing

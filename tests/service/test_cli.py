@@ -13,7 +13,7 @@ from pydicom import dcmread
 from sqlalchemy import Engine
 from sqlmodel import select
 
-from integrations.dicom.sender import Unreachable
+from integrations.dicom.calling import Unreachable
 from pipeline.training.drawn_studies import drawn_study
 from service.destinations import note_answer
 from service.store.columns import utc_now

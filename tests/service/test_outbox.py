@@ -11,9 +11,10 @@ from sqlmodel import select
 
 from config.settings import DicomSettings, Peer, Settings
 from integrations.dicom.arrivals import Intake, ReceivedObject, StoreOutcome
+from integrations.dicom.calling import Refused, Unreachable
 from integrations.dicom.errors import OutOfResources
 from integrations.dicom.receiver import start_receiver
-from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, Unreachable
+from integrations.dicom.sender import Delivered, DeliveryAnswer
 from pipeline.training.drawn_studies import drawn_study
 from service.destinations import pause
 from service.errors import UnknownItem

@@ -11,8 +11,9 @@ from sqlmodel import col, select
 
 from config.settings import DicomSettings, Peer, Settings
 from integrations.dicom.arrivals import Intake
+from integrations.dicom.calling import Refused, Unreachable
 from integrations.dicom.receiver import start_receiver
-from integrations.dicom.sender import Delivered, DeliveryAnswer, Refused, Unreachable, send_objects
+from integrations.dicom.sender import Delivered, DeliveryAnswer, send_objects
 from service.log import configure_log
 from service.receiving import Receiving
 from service.store.database import reading

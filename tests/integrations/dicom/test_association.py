@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.dicom.association import MAX_PDU_BYTES, with_readable_titles
-from integrations.dicom.sender import Delivered, Refused, Unreachable, verify
+from integrations.dicom.calling import Refused, Unreachable
+from integrations.dicom.sender import Delivered, verify
 from tests.integrations.dicom.conftest import Running
 from tests.peers.scripted import (
     ACCEPTED,

@@ -8,17 +8,16 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from config.settings import Peer
-from integrations.dicom.sender import (
-    Delivered,
-    Refused,
-    Unreachable,
-    send_objects,
-    verify,
-)
+from config.tls_settings import TlsSettings
+from integrations.dicom.calling import Refused, Unreachable
+from integrations.dicom.sender import Delivered, send_objects, verify
+from integrations.tls import server_context
 from tests.integrations.dicom.conftest import Running
 from tests.integrations.dicom.sending import take_apart
+from tests.peers.certificates import make_authority
 from tests.peers.dicom import Orthanc, free_port, running_storescp
 
 Cases = Callable[[str], list[Path]]
@@ -128,3 +127,19 @@ def test_a_peer_that_is_not_there_is_unreachable() -> None:
 
 def test_a_host_without_an_address_is_unreachable() -> None:
     assert isinstance(verify(Peer(name="nowhere", ae_title="NOWHERE", host="pacs.invalid"), "SENDER"), Unreachable)
+
+
+def test_a_peer_is_reached_by_tls_and_one_of_another_authority_is_not_talked_to(tmp_path: Path) -> None:
+    ours, strangers = (make_authority(tmp_path / name).issue(name) for name in ("ours", "strangers"))
+    entity = AE("BY_TLS")
+    entity.add_supported_context(Verification)
+    tls = server_context(TlsSettings(certificate=ours.certificate, key=ours.key, authorities=ours.authority))
+    server = entity.start_server(("127.0.0.1", 0), block=False, ssl_context=tls)
+    assert server is not None
+    peer = Peer(name="by tls", ae_title="BY_TLS", port=int(server.server_address[1]))
+    known = TlsSettings(certificate=ours.certificate, key=ours.key, authorities=ours.authority)
+    unknown = TlsSettings(certificate=ours.certificate, key=ours.key, authorities=strangers.authority)
+
+    assert verify(peer.model_copy(update={"tls": known}), "SPINELABEL") == Delivered(0, "")
+    assert isinstance(verify(peer.model_copy(update={"tls": unknown}), "SPINELABEL"), Unreachable)
+    entity.shutdown()

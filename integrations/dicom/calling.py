@@ -1,0 +1,121 @@
+"""Calling a peer: the association that whatever we ask of it runs on (PS3.8)."""
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydicom.uid import UID
+from pynetdicom import AE, evt
+from pynetdicom.association import Association
+from pynetdicom.events import Event
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
+from pynetdicom.presentation import PresentationContext
+
+from config.settings import Peer
+from integrations.dicom.association import MAX_PDU_BYTES, prepare_pynetdicom
+from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from integrations.tls import client_context
+
+CONNECT_SECONDS = 10
+ANSWER_SECONDS = 60
+
+_REJECTED_TRANSIENT = 2
+_REJECTIONS = {
+    (1, 1): "no reason given",
+    (1, 2): "application context not supported",
+    (1, 3): "it does not know our AE title",
+    (1, 7): "its AE title is another one",
+    (2, 2): "protocol version not supported",
+    (3, 1): "temporary congestion",
+    (3, 2): "too many associations",
+}  # source, diagnostic: PS3.8, table 9-21
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The peer does not take the object. `status` is None when it never came to a C-STORE."""
+
+    status: int | None
+    comment: str
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """The peer has not taken the object yet, for the reason given."""
+
+    reason: str
+
+
+def call_peer(
+    peer: Peer,
+    our_ae_title: str,
+    contexts: Sequence[PresentationContext],
+    *,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
+    handlers: Sequence[Any] = (),
+) -> Association | Refused | Unreachable:
+    """Associate with a peer as it is reached by the settings, or say why that did not come about.
+
+    Args:
+        peer: who is called.
+        our_ae_title: the calling AE title.
+        contexts: what is proposed.
+        roles: where we are to be SCP, as for C-GET.
+        handlers: pynetdicom's event handlers, for what the peer asks of us on the association.
+
+    Raises:
+        UnusableCertificate: a file of the peer's TLS settings cannot be used.
+    """
+    prepare_pynetdicom()
+    ae = AE(our_ae_title)
+    ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
+    ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    ae.connection_timeout = CONNECT_SECONDS
+    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ANSWER_SECONDS
+    connected: list[Event] = []
+    ours: list[Any] = [(evt.EVT_CONN_OPEN, _send_at_once), (evt.EVT_CONN_OPEN, connected.append)]
+    try:
+        association = ae.associate(
+            peer.host,
+            peer.port,
+            list(contexts),
+            ae_title=peer.ae_title,
+            max_pdu=MAX_PDU_BYTES,
+            tls_args=(client_context(peer.tls), peer.host) if peer.tls else None,
+            ext_neg=list(roles),
+            evt_handlers=[*ours, *handlers],
+        )
+    except OSError as error:
+        return Unreachable(f"{peer.host}:{peer.port} cannot be reached: {error.strerror}")
+    if association.is_established:
+        return association
+    if association.is_rejected:
+        return _rejection(association, peer)
+    if association.rejected_contexts:
+        return Refused(None, not_taken(peer.name, association.rejected_contexts[0].abstract_syntax))
+    if connected:
+        return Unreachable(f"{peer.name} ended the association before it stood")
+    return Unreachable(f"{peer.host}:{peer.port} does not take connections")
+
+
+def _send_at_once(event: Event) -> None:
+    """Do not let Nagle's algorithm hold back the last packet of each object."""
+    transport = event.assoc.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _rejection(association: Association, peer: Peer) -> Refused | Unreachable:
+    answer = association.acceptor.primitive
+    if answer is None:
+        return Unreachable(f"{peer.name} rejected the association")
+    why = next((text for key, text in _REJECTIONS.items() if key == (answer.result_source, answer.diagnostic)), "other")
+    text = f"{peer.name} rejected the association: {why}"
+    return Unreachable(text) if answer.result == _REJECTED_TRANSIENT else Refused(None, text)
+
+
+def not_taken(peer: str, sop_class: UID | None) -> str:
+    """Say that a peer accepted nothing in which objects of a class could go to it."""
+    name = sop_class.name if sop_class is not None else "this object"
+    return f"{peer} accepts no presentation context for {name} in a transfer syntax we can send"
