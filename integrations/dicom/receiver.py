@@ -13,9 +13,8 @@ The association goes on after each of them. 0000H is given only after `persist` 
 """
 
 import threading
-import traceback
 from collections import Counter
-from typing import Protocol, cast
+from typing import cast
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
@@ -24,13 +23,7 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from config.settings import DicomSettings
-from integrations.dicom.arrivals import (
-    Arrival,
-    Intake,
-    ReceivedObject,
-    RefusedObject,
-    StoreOutcome,
-)
+from integrations.dicom.arrivals import Intake
 from integrations.dicom.association import (
     MAX_PDU_BYTES,
     ReceivingServer,
@@ -39,33 +32,19 @@ from integrations.dicom.association import (
     requested_titles,
     store_request,
 )
-from integrations.dicom.errors import (
-    ContradictsCommand,
-    OutOfResources,
-    ReceiverNotStarted,
-    Refusal,
-    UnusableIdentifier,
-)
-from integrations.dicom.header import InstanceHeader, read_header
-from integrations.dicom.incoming import IncomingDataSet
+from integrations.dicom.errors import ReceiverNotStarted
 from integrations.dicom.part10 import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
+    FileMeta,
 )
+from integrations.dicom.taking import Door, EventLog, answer_store, places
 
-_NOT_WRITTEN = "The object could not be stored; see the receiver's log"
 _REJECTIONS: dict[tuple[int | None, int | None], str] = {
     (1, 3): "calling AE title not recognized",
     (1, 7): "called AE title not recognized",
     (3, 2): "too many associations",
 }  # source, diagnostic: PS3.8, table 9-21
-
-
-class EventLog(Protocol):
-    """What is used of a structlog logger."""
-
-    def warning(self, event: str, **fields: object) -> object:
-        """Note something that a person may want to act on."""
 
 
 class Receiver:
@@ -75,6 +54,7 @@ class Receiver:
         self._settings = settings
         self._intake = intake
         self._log = log
+        self._door = Door(intake, settings.charset, log)
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._server = self._listen(network_timeout_seconds)
@@ -127,45 +107,19 @@ class Receiver:
         return cast(ReceivingServer, server)
 
     def _answer(self, event: Event) -> Dataset:
-        _, data_set = store_request(event)
-        try:
-            outcome = self._take(data_set, event)
-        except Refusal as refusal:
-            status = f"{refusal.status:04X}"
-            self._count(status)
-            self._log.warning("object refused", status=status, reason=refusal.comment, address=_address(event))
-            return _status(refusal.status, refusal.comment)
-        finally:
-            data_set.discard()
-        self._count(outcome.value)
-        return _status(0x0000)
-
-    def _take(self, data_set: IncomingDataSet, event: Event) -> StoreOutcome:
-        """Hand an object to the intake; whatever goes wrong comes out as a refusal."""
-        try:
-            data_set.finish()
-            arrival = _arrival(data_set, event)
-            try:
-                header = read_header(arrival.path, arrival.transfer_syntax_uid, self._settings.charset)
-                _match_command(header, arrival)
-                return self._intake.persist(ReceivedObject(**vars(arrival), header=header))
-            except (UnusableIdentifier, ContradictsCommand) as refusal:
-                self._keep(RefusedObject(**vars(arrival), refusal=refusal))
-                raise
-        except Refusal:
-            raise
-        except Exception as error:  # the edge of an association: the peer gets its answer, the association goes on
-            self._log.warning("object not stored", error=type(error).__name__, at=_places(error))
-            raise OutOfResources(_NOT_WRITTEN) from error
-
-    def _keep(self, refused: RefusedObject) -> None:
-        try:
-            self._intake.keep_refused(refused)
-        except Exception as error:  # noqa: BLE001  the answer is the refusal, whatever happens to our copy
-            self._log.warning("refused object not kept", error=type(error).__name__, at=_places(error))
+        request, data_set = store_request(event)
+        meta = FileMeta(
+            sop_class_uid=str(request.AffectedSOPClassUID),
+            sop_instance_uid=str(request.AffectedSOPInstanceUID),
+            transfer_syntax_uid=str(event.context.transfer_syntax),
+            source_ae=event.assoc.requestor.ae_title.strip(),
+        )
+        outcome, answer = answer_store(self._door, data_set, meta, _address(event))
+        self._count(outcome)
+        return answer
 
     def _note_fault(self, error: Exception) -> None:
-        self._log.warning("association ended by a fault", error=type(error).__name__, at=_places(error))
+        self._log.warning("association ended by a fault", error=type(error).__name__, at=places(error))
 
     def _count(self, outcome: str) -> None:
         with self._lock:
@@ -210,40 +164,5 @@ def start_receiver(
     return Receiver(settings, intake, log, network_timeout_seconds)
 
 
-def _arrival(data_set: IncomingDataSet, event: Event) -> Arrival:
-    request, _ = store_request(event)
-    return Arrival(
-        path=data_set.path,
-        sha256=data_set.sha256,
-        size_bytes=data_set.size_bytes,
-        sop_class_uid=str(request.AffectedSOPClassUID),
-        sop_instance_uid=str(request.AffectedSOPInstanceUID),
-        transfer_syntax_uid=str(event.context.transfer_syntax),
-        calling_ae=event.assoc.requestor.ae_title.strip(),
-        address=_address(event),
-    )
-
-
-def _match_command(header: InstanceHeader, arrival: Arrival) -> None:
-    if header.sop_class_uid != arrival.sop_class_uid:
-        raise ContradictsCommand("SOP Class UID (0008,0016) differs from the command's")
-    if header.sop_instance_uid != arrival.sop_instance_uid:
-        raise ContradictsCommand("SOP Instance UID (0008,0018) differs from the command's")
-
-
-def _status(status: int, comment: str | None = None) -> Dataset:
-    answer = Dataset()
-    answer.Status = status
-    if comment is not None:
-        answer.ErrorComment = comment
-    return answer
-
-
 def _address(event: Event) -> str:
     return str(event.assoc.requestor.address)
-
-
-def _places(error: Exception) -> list[str]:
-    """Where an exception came from, innermost last; its text stays out, since it may quote a patient's data."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    return [f"{frame.name}:{frame.lineno}" for frame in frames]

@@ -9,7 +9,8 @@ from integrations.dicom.arrivals import (
     RefusedObject,
     StoreOutcome,
 )
-from integrations.dicom.receiver import EventLog, Receiver, start_receiver
+from integrations.dicom.receiver import Receiver, start_receiver
+from integrations.dicom.taking import EventLog
 
 
 def start_stand_in(settings: DicomSettings, folder: Path, log: EventLog) -> Receiver:
