@@ -2,6 +2,7 @@
 
 DicomError
 ├── ReceiverNotStarted
+├── Unaskable
 └── Refusal: an object is answered with a failure status
     ├── UnusableIdentifier   C000H
     ├── ContradictsCommand   A900H
@@ -16,6 +17,10 @@ from integrations.errors import DicomError
 
 class ReceiverNotStarted(DicomError):
     """The receiver cannot listen where the settings say."""
+
+
+class Unaskable(DicomError):
+    """A study cannot be asked for by what names it."""
 
 
 class Refusal(DicomError):

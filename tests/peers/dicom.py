@@ -93,7 +93,7 @@ def running_orthanc(folder: Path, port: int | None = None, **options: object) ->
         process = subprocess.Popen([program("Orthanc"), str(configuration)], stdout=log, stderr=log)
     try:
         orthanc = Orthanc(Peer(name="orthanc", ae_title="ORTHANC", port=dicom), f"http://127.0.0.1:{http}")
-        wait_until(lambda: _answers(http) and _answers(dicom), "Orthanc to listen")
+        wait_until(lambda: is_listened_on(http) and is_listened_on(dicom), "Orthanc to listen")
         yield orthanc
     finally:
         process.terminate()
@@ -108,7 +108,7 @@ def running_storescp(folder: Path, *options: str) -> Iterator[Peer]:
     command = [program("storescp"), "--output-directory", str(folder), "-aet", "STORESCP", *options, str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_until(lambda: _answers(port), "storescp to listen")
+        wait_until(lambda: is_listened_on(port), "storescp to listen")
         yield Peer(name="storescp", ae_title="STORESCP", port=port)
     finally:
         process.terminate()
@@ -133,6 +133,7 @@ def storescp(tmp_path: Path) -> Iterator[Peer]:
         yield peer
 
 
-def _answers(port: int) -> bool:
+def is_listened_on(port: int) -> bool:
+    """Tell whether somebody takes connections on a port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
