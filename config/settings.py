@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from config.conditions import EMBEDDED_CONDITIONS
 from config.errors import UnusableSettings
+from config.fetch_settings import FetchSettings
 from config.files import read_yaml
 from config.image_settings import ImageSettings
 from config.section import Section
@@ -58,6 +59,14 @@ class Peer(Section):
         ),
     ] = ("send",)
     tls: Annotated[TlsSettings | None, Field(description="How we reach it by TLS; null reaches it without.")] = None
+    retrieve: Annotated[
+        tuple[Literal["move", "get"], ...],
+        Field(
+            min_length=1,
+            description="How studies are fetched there, the next where one does not do: `move` has it send them to our "
+            "AE title, `get` takes them on the association that asks.",
+        ),
+    ] = ("move",)
 
 
 class DicomSettings(Section):
@@ -239,6 +248,7 @@ class Settings(BaseSettings):
     destinations: Annotated[tuple[Destination, ...], Field(description="Where structured reports go.")] = ()
     reports: ReportSettings = ReportSettings()
     images: ImageSettings = ImageSettings()
+    fetch: FetchSettings = FetchSettings()
     storage: StorageSettings = StorageSettings()
     exports: ExportSettings = ExportSettings()
     web: WebSettings = WebSettings()

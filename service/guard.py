@@ -17,6 +17,7 @@ from config.errors import SpinelabelError
 from pipeline.reports.errors import ServerAway
 from service.errors import EndedTheProcess, TryAgain
 from service.store.database import reading, writing
+from service.store.fetch_tables import Fetch
 from service.store.states import WorkState
 from service.store.tables import Delivery, Report, Study
 from service.workflows import Perform
@@ -45,7 +46,7 @@ class Kept:
         counts: whether they are counted here; else the work does it itself.
     """
 
-    table: type[Report | Study | Delivery]
+    table: type[Report | Study | Delivery | Fetch]
     version: tuple[str, ...]
     fail: Callable[[Session, int, str], None]
     starts: str | None = None

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, func
 from sqlmodel import Session, col, select
 
-from service.store.states import DeliveryState, WorkState
+from service.store.fetch_tables import Fetch
+from service.store.states import DeliveryState, FetchOrigin, FetchState, WorkState
 from service.store.tables import Delivery, Document, Report, Study
 
 ASKED = (WorkState.WAITING, WorkState.QUEUED)
@@ -25,11 +26,14 @@ class Queue:
 def queues(session: Session, now: datetime) -> list[Queue]:
     """Give each queue, in the order in which a study goes through them.
 
-    A study that waits for its report or its images, or for a person, is in none: nothing can be done about it yet.
+    A study that waits for its report or its images, or for a person, is in none: nothing can be done about it yet. Nor
+    is what a campaign fetches, which waits on purpose.
     """
     due = col(Study.document_not_before).is_(None) | (col(Study.document_not_before) <= now)
     to_write = (col(Study.document) == WorkState.QUEUED) | ((col(Study.document) == WorkState.WAITING) & due)
     to_label = col(Report.labels).in_(ASKED) & col(Report.superseded_by).is_(None)
+    is_due = (col(Fetch.state) == FetchState.WAITING) & (col(Fetch.next_attempt) <= now)
+    to_fetch = (col(Fetch.state) == FetchState.QUEUED) | is_due
     to_deliver = col(Delivery.state).in_((DeliveryState.WAITING, DeliveryState.QUEUED))
     return [
         _queue(session, "images to read", Study.last_image, col(Study.images).in_(ASKED)),
@@ -37,6 +41,7 @@ def queues(session: Session, now: datetime) -> list[Queue]:
         # Nothing says since when it could be written; the last that it was written from is the best there is.
         _queue(session, "structured reports to write", Study.last_image, to_write),
         _deliveries(session, to_deliver),
+        _queue(session, "studies to fetch", Fetch.next_attempt, to_fetch & (col(Fetch.origin) != FetchOrigin.CAMPAIGN)),
     ]
 
 

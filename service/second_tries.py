@@ -5,7 +5,9 @@ from datetime import datetime
 from sqlmodel import Session, col, or_, select
 
 from service.candidates import find_study, results_changed
-from service.store.states import WorkState
+from service.store.columns import utc_now
+from service.store.fetch_tables import Fetch
+from service.store.states import FetchState, WorkState
 from service.store.tables import Report, Study, row_id
 
 UNFINISHED = (WorkState.FAILED, WorkState.QUEUED)
@@ -13,13 +15,17 @@ UNFINISHED = (WorkState.FAILED, WorkState.QUEUED)
 
 
 def try_again(session: Session) -> int:
-    """Ask again for every labelling, reading and writing that failed; gives how many failed ones there were."""
+    """Ask again for every labelling, reading, writing and fetching that failed; gives how many of them there were."""
     reports = session.exec(
         select(Report).where(col(Report.labels).in_(UNFINISHED), col(Report.superseded_by).is_(None))
     ).all()
     studies = session.exec(
         select(Study).where(or_(col(Study.images).in_(UNFINISHED), col(Study.document).in_(UNFINISHED)))
     ).all()
+    given_up = session.exec(select(Fetch).where(Fetch.state == FetchState.GIVEN_UP)).all()
+    for fetch in given_up:
+        fetch.state, fetch.attempts, fetch.next_attempt = FetchState.WAITING, 0, utc_now()
+        session.add(fetch)
     failed = [report.labels for report in reports] + [state for s in studies for state in (s.images, s.document)]
     for report in reports:
         report.labels, report.labels_attempt, report.labels_starts = WorkState.WAITING, report.labels_attempt + 1, 0
@@ -28,7 +34,7 @@ def try_again(session: Session) -> int:
         if study.images in UNFINISHED:
             read_again(session, study)
         results_changed(session, row_id(study))
-    return failed.count(WorkState.FAILED)
+    return failed.count(WorkState.FAILED) + len(given_up)
 
 
 def read_again(session: Session, study: Study) -> None:

@@ -14,12 +14,14 @@ from sqlmodel import col, select
 from config.settings import Settings
 from service.completion import Due, document_due
 from service.destinations import due_deliveries
+from service.fetches import due_fetches
 from service.progress import studies_progress
 from service.store.database import reading, writing
-from service.store.states import DeliveryState, WorkState
+from service.store.fetch_tables import Fetch
+from service.store.states import DeliveryState, FetchState, WorkState
 from service.store.tables import Delivery, Report, Study, row_id
 from service.study_images import images_digest
-from service.work_ids import delivery_id, label_id, reading_id, writing_id
+from service.work_ids import delivery_id, fetch_id, label_id, reading_id, writing_id
 from service.workflows import Work
 
 Enqueue = Callable[[Work, int, str], None]
@@ -32,6 +34,7 @@ def sweep(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -
     Where the conditions file cannot be read `work` is down and says so; only what needs no conditions is asked for.
     """
     ask_for_deliveries(engine, enqueue, settings, now)
+    ask_for_fetches(engine, enqueue, settings, now)
     if not os.access(settings.conditions, os.R_OK):
         return
     ask_for_readings(engine, enqueue, settings, now)
@@ -120,4 +123,17 @@ def ask_for_deliveries(engine: Engine, enqueue: Enqueue, settings: Settings, now
             current = session.get_one(Delivery, row_id(delivery), with_for_update=True)
             if current.state == DeliveryState.WAITING and current.attempts == delivery.attempts:
                 current.state = DeliveryState.QUEUED
+                session.add(current)
+
+
+def ask_for_fetches(engine: Engine, enqueue: Enqueue, settings: Settings, now: datetime) -> None:
+    """Ask for every study whose time to be fetched has come."""
+    with reading(engine) as session:
+        due = due_fetches(session, settings, now)
+    for fetch in due:
+        enqueue(Work.FETCH, row_id(fetch), fetch_id(row_id(fetch), fetch.attempts, fetch.next_attempt))
+        with writing(engine) as session:
+            current = session.get_one(Fetch, row_id(fetch), with_for_update=True)
+            if current.state == FetchState.WAITING and current.attempts == fetch.attempts:
+                current.state = FetchState.QUEUED
                 session.add(current)

@@ -12,7 +12,8 @@ from sqlmodel import select
 
 from service.heartbeat import living_hosts
 from service.store.database import reading, writing
-from service.store.states import DeliveryState, WorkState
+from service.store.fetch_tables import Fetch
+from service.store.states import DeliveryState, FetchState, WorkState
 from service.store.tables import Delivery, Report, Study
 from service.workflows import PendingWork, Work, executor_id
 
@@ -32,14 +33,14 @@ class Tended:
 class _Kind:
     """A kind of work: the column that says that it was asked for, and the one that makes the next id another.
 
-    A delivery has no such count: its next id is another because it is due at another time.
+    A delivery and a fetch have no such count: their next id is another because they are due at another time.
     """
 
     work: Work
-    table: type[Report | Study | Delivery]
+    table: type[Report | Study | Delivery | Fetch]
     state: str
     counter: str | None
-    states: type[WorkState | DeliveryState] = WorkState
+    states: type[WorkState | DeliveryState | FetchState] = WorkState
 
 
 _KINDS = (
@@ -47,6 +48,7 @@ _KINDS = (
     _Kind(Work.READ, Study, "images", "images_attempt"),
     _Kind(Work.WRITE, Study, "document", "results"),
     _Kind(Work.DELIVER, Delivery, "state", None, DeliveryState),
+    _Kind(Work.FETCH, Fetch, "state", None, FetchState),
 )
 
 
@@ -71,7 +73,7 @@ def _ask_again(engine: Engine, pending: PendingWork, kind: _Kind, now: datetime)
             row = session.get_one(kind.table, subject, with_for_update=True)
             if getattr(row, kind.state) == kind.states.QUEUED:
                 setattr(row, kind.state, kind.states.WAITING)
-                if isinstance(row, Delivery):
+                if isinstance(row, Delivery | Fetch):
                     row.next_attempt = now
                 elif kind.counter is not None:
                     setattr(row, kind.counter, getattr(row, kind.counter) + 1)

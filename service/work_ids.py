@@ -35,6 +35,11 @@ def delivery_id(delivery: int, attempts: int, due: datetime) -> str:
     return f"deliver-{delivery}-{attempts}-{due.timestamp():.0f}"
 
 
+def fetch_id(fetch: int, attempts: int, due: datetime) -> str:
+    """Name the next attempt to fetch a study, due at a time that each change of plan moves."""
+    return f"fetch-{fetch}-{attempts}-{due.timestamp():.6f}"
+
+
 def _conditions(settings: Settings) -> str:
     return settings.conditions.read_text(encoding="utf-8")
 

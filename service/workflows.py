@@ -33,9 +33,10 @@ class Work(StrEnum):
     READ = "read"
     WRITE = "write"
     DELIVER = "deliver"
+    FETCH = "fetch"
 
 
-AT_ONCE: Mapping[Work, int] = {Work.LABEL: 8, Work.READ: 1, Work.WRITE: 1, Work.DELIVER: 2}
+AT_ONCE: Mapping[Work, int] = {Work.LABEL: 8, Work.READ: 1, Work.WRITE: 1, Work.DELIVER: 2, Work.FETCH: 2}
 """How many of a kind run at one time; several labels meet in one batch."""
 
 

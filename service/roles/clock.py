@@ -18,10 +18,12 @@ from service.store.database import open_database
 from service.store.objects import ObjectStore
 from service.sweep import sweep
 from service.upkeep import tend
+from service.wanted_studies import want_studies_of_reports
 from service.workflows import PendingWork
 
 SWEEP_EVERY = timedelta(seconds=0.3)
 TEND_EVERY = timedelta(seconds=15)
+WANT_EVERY = timedelta(seconds=2)
 EXPORT_EVERY = timedelta(seconds=5)
 RETAIN_EVERY = timedelta(hours=6)
 SWEEP_OVERDUE = timedelta(seconds=60)
@@ -45,6 +47,11 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     exporter = Exporter(engine, settings, log)
     retained = Retention(engine, ObjectStore(settings.data), settings.storage)
 
+    def want_once() -> None:
+        wanted = want_studies_of_reports(engine, settings, utc_now())
+        if wanted:
+            log.info("studies asked for", studies=wanted)
+
     def export_once() -> None:
         run_due_exports(exporter, utc_now())
 
@@ -58,6 +65,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     jobs = (
         (sweep_once, SWEEP_EVERY),
         (tend_once, TEND_EVERY),
+        (want_once, WANT_EVERY),
         (export_once, EXPORT_EVERY),
         (retain_once, RETAIN_EVERY),
     )

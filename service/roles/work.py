@@ -12,6 +12,7 @@ from pipeline.images.detectors.folders import remove_left_behind
 from pipeline.images.reader import load_image_reader
 from pipeline.reports.site_labeller import load_site_labeller
 from service.documents import DocumentWriter
+from service.fetching import fetch_performer, open_fetcher
 from service.guard import forgive_stop
 from service.heartbeat import Presence
 from service.installation import SOFTWARE, load_installation
@@ -20,7 +21,7 @@ from service.store.database import open_database
 from service.store.objects import ObjectStore
 from service.store.states import RoleState
 from service.work import Workshop, batch_labels, performers
-from service.workflows import start_workflows
+from service.workflows import Work, start_workflows
 
 NICENESS = 10
 
@@ -50,7 +51,8 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         documents=DocumentWriter(engine, store, settings, installation),
         log=log,
     )
-    finish = start_workflows(settings.data, presence.host, performers(workshop))
+    fetching = fetch_performer(open_fetcher(engine, settings, log), log)
+    finish = start_workflows(settings.data, presence.host, {**performers(workshop), Work.FETCH: fetching})
     presence.up(0, lambda: True)
     log.info("started")
     stop.wait()

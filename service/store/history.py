@@ -10,6 +10,7 @@ from sqlalchemy import insert, inspect
 from sqlalchemy.orm import Session, UOWTransaction
 
 from service.store.columns import utc_now
+from service.store.fetch_tables import Fetch
 from service.store.tables import Change, Delivery, Report, Study, row_id
 
 
@@ -17,7 +18,7 @@ from service.store.tables import Change, Delivery, Report, Study, row_id
 class _Watched:
     """A column of states whose changes are kept, with the column that says why."""
 
-    table: type[Study | Report | Delivery]
+    table: type[Study | Report | Delivery | Fetch]
     state: str
     reason: str
     kind: str
@@ -30,6 +31,7 @@ WATCHED = (
     _Watched(Report, "labels", "labels_reason", "labels"),
     _Watched(Report, "pairing", "pairing_reason", "pairing"),
     _Watched(Delivery, "state", "answer", "delivery"),
+    _Watched(Fetch, "state", "answer", "fetch"),
 )
 
 

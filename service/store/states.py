@@ -53,6 +53,23 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class FetchState(StrEnum):
+    """How far the fetching of a study has come."""
+
+    WAITING = "waiting"
+    QUEUED = "queued"
+    DONE = "done"
+    GIVEN_UP = "given up"
+
+
+class FetchOrigin(StrEnum):
+    """What a study is fetched for."""
+
+    REPORT = "report"
+    PRIOR = "prior"
+    CAMPAIGN = "campaign"
+
+
 class RunState(StrEnum):
     """What became of a run of a cohort."""
 

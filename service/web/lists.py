@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
+from service.fetches import fetches_of_reports
 from service.store.states import DeliveryState, PairingState, WorkState
 from service.store.tables import Delivery, Document, Message, Pairing, Patient, Report, Study, row_id
 from service.web.lines import StudyLine, study_lines
@@ -85,6 +86,8 @@ def list_unpaired_reports(session: Session) -> list[UnpairedReport]:
         .order_by(col(Report.received), col(Report.id))
         .limit(PAGE + 1)
     )
+    found_rows = session.exec(found).all()
+    fetching = fetches_of_reports(session, [report for report, _ in found_rows])
     return [
         UnpairedReport(
             number=row_id(report),
@@ -92,10 +95,10 @@ def list_unpaired_reports(session: Session) -> list[UnpairedReport]:
             accession=report.accession,
             procedure=report.procedure,
             received=report.received,
-            reason=report.pairing_reason,
+            reason=" ".join(filter(None, (report.pairing_reason, fetching.get(row_id(report))))),
             needs_person=report.pairing == PairingState.REVIEW,
         )
-        for report, link in session.exec(found)
+        for report, link in found_rows
     ]
 
 

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 
 from sqlmodel import Session, col, select
 
-from service.store.tables import Message, Pairing, Report, Study
+from service.fetches import fetches_of_reports
+from service.store.tables import Message, Pairing, Report, Study, row_id
 from service.web.timeline import Event, message_timeline
 
 
 @dataclass(frozen=True)
 class ReportLine:
-    """A report of a message, with the studies that it is about."""
+    """A report of a message, with the studies that it is about, and what is said of fetching one."""
 
     report: Report
     studies: list[Study]
+    fetching: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,5 +37,8 @@ def message_page(session: Session, link: str) -> MessagePage | None:
     studies: dict[int, list[Study]] = {}
     for number, study in session.exec(paired):
         studies.setdefault(number, []).append(study)
-    lines = [ReportLine(report, studies.get(report.id or 0, [])) for report in reports]
+    fetching = fetches_of_reports(session, reports)
+    lines = [
+        ReportLine(report, studies.get(row_id(report), []), fetching.get(row_id(report), "")) for report in reports
+    ]
     return MessagePage(message, lines, message_timeline(session, message))

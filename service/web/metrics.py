@@ -19,6 +19,7 @@ from service.heartbeat import is_silent
 from service.installation import SOFTWARE
 from service.queues import queues
 from service.store.database import reading
+from service.store.fetch_tables import Fetch
 from service.store.states import RoleState, RunState
 from service.store.tables import CohortRun, Delivery, Instance, Message, Report, RoleRow, Study
 
@@ -87,6 +88,14 @@ def _states(session: Session) -> Iterator[Metric]:
         (Report.pairing, "spinelabel_reports_pairing", "Reports, all versions, by whether they found their study."),
     ):
         yield _by_state(session, GaugeMetricFamily, column, name, text)
+    fetches = GaugeMetricFamily(
+        "spinelabel_fetches", "Studies asked for at archives, by what for and how far.", labels=["origin", "state"]
+    )
+    for origin, state, count in session.exec(
+        select(Fetch.origin, Fetch.state, func.count()).group_by(col(Fetch.origin), col(Fetch.state))
+    ):
+        fetches.add_metric([origin, state], count)
+    yield fetches
     deliveries = GaugeMetricFamily(
         "spinelabel_deliveries", "Structured reports by destination and state.", labels=["destination", "state"]
     )

@@ -7,7 +7,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, func, or_
 from sqlmodel import Session, col, select
 
+from service.asked_peers import silent_peers
 from service.destinations import silence, silent_destinations
+from service.fetches import fetches_of_reports
 from service.store.states import (
     UNDELIVERED,
     DeliveryState,
@@ -17,7 +19,7 @@ from service.store.states import (
     RunState,
     WorkState,
 )
-from service.store.tables import CohortRun, Delivery, DestinationRow, Document, Instance, Message, Report, Study
+from service.store.tables import CohortRun, Delivery, DestinationRow, Document, Instance, Message, Report, Study, row_id
 
 NEWEST = 50
 
@@ -42,7 +44,7 @@ class OpenItems:
 
 def list_open_items(session: Session, most: int = NEWEST) -> OpenItems:
     """Give what waits for a person, no more than so many of each kind."""
-    kinds = (_destinations, _studies, _objects, _messages, _reports, _deliveries, _exports)
+    kinds = (_destinations, _peers, _studies, _objects, _messages, _reports, _deliveries, _exports)
     found = [list(kind(session, most + 1)) for kind in kinds]
     items = [item for kind in found for item in kind[:most]]
     ordered = sorted(items, key=lambda item: item.when, reverse=True)
@@ -64,6 +66,15 @@ def _destinations(session: Session, most: int) -> Iterator[OpenItem]:
         since = row.silent_since or row.next_attempt
         if since is not None:
             yield OpenItem(f"destination {row.name}", since, f"{silence(row)} All that is for it waits.")
+
+
+def _peers(session: Session, most: int) -> Iterator[OpenItem]:
+    for row in [*silent_peers(session).values()][:most]:
+        if row.silent_since is not None and row.next_attempt is not None:
+            reason = (
+                f"It does not answer: {row.answer}. It is asked again from {row.next_attempt:%Y-%m-%d %H:%M:%S} UTC."
+            )
+            yield OpenItem(f"peer {row.name}, asked for studies", row.silent_since, reason)
 
 
 def _studies(session: Session, most: int) -> Iterator[OpenItem]:
@@ -99,8 +110,11 @@ def _reports(session: Session, most: int) -> Iterator[OpenItem]:
         .order_by(col(Report.id).desc())
         .limit(most)
     )
-    for row, link in session.exec(found):
-        reasons = (row.pairing_reason if row.pairing != PairingState.PAIRED else "", row.labels_reason)
+    rows = session.exec(found).all()
+    fetching = fetches_of_reports(session, [row for row, _ in rows if row.pairing == PairingState.UNPAIRED])
+    for row, link in rows:
+        unpaired = row.pairing_reason if row.pairing != PairingState.PAIRED else ""
+        reasons = (unpaired, fetching.get(row_id(row)), row.labels_reason)
         yield OpenItem(f"report {row.id}", row.received, " ".join(filter(None, reasons)), f"/messages/{link}")
 
 

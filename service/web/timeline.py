@@ -7,8 +7,20 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from service.fetches import fetches_of, fetches_of_study
 from service.store.states import ObjectState
-from service.store.tables import Change, Delivery, Document, Instance, Message, Pairing, Report, Series, row_id
+from service.store.tables import (
+    Change,
+    Delivery,
+    Document,
+    Instance,
+    Message,
+    OrderNumber,
+    Pairing,
+    Report,
+    Series,
+    row_id,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,9 @@ _SAID = {
     ("delivery", "delivered"): ("It was delivered to {destination}", "done"),
     ("delivery", "refused"): ("{destination} refused it", "person"),
     ("delivery", "replaced"): ("It is sent to {destination} no more", "quiet"),
+    ("fetch", "waiting"): ("The study is asked for at the archive", "waits"),
+    ("fetch", "done"): ("The study was fetched from the archive", "done"),
+    ("fetch", "given up"): ("The study could not be fetched", "person"),
     ("delivery", "cancelled"): ("It is sent to {destination} no more", "quiet"),
 }
 """What the changes that people want to know of are called; the others are steps on the way to one of these."""
@@ -54,6 +69,7 @@ def study_timeline(session: Session, study_id: int) -> list[Event]:
             *_reports(session, versions),
             *(Event(each.created, f"Paired by {each.how}", each.evidence, "done") for each in paired),
             *_changes(session, ("images", "document"), [study_id]),
+            *_changes(session, ("fetch",), [row_id(fetch) for fetch in fetches_of_study(session, study_id)]),
             *_changes(session, ("labels", "pairing"), [row_id(report) for report in versions]),
             *_written(documents),
             *_deliveries(session, documents),
@@ -73,8 +89,17 @@ def message_timeline(session: Session, message: Message) -> list[Event]:
             received,
             *(Event(each.created, f"Paired by {each.how}", each.evidence, "done") for each in paired),
             *_changes(session, ("labels", "pairing"), numbers),
+            *_changes(session, ("fetch",), _fetches(session, reports)),
         ]
     )
+
+
+def _fetches(session: Session, reports: Sequence[Report]) -> list[int]:
+    carried = select(OrderNumber.number).where(
+        col(OrderNumber.report_id).in_([row_id(report) for report in reports]), col(OrderNumber.is_accession)
+    )
+    found = fetches_of(session, session.exec(carried).all(), [report.study_uid for report in reports])
+    return [row_id(fetch) for fetch in found]
 
 
 def _in_order(events: Sequence[Event]) -> list[Event]:
