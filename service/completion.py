@@ -16,7 +16,8 @@ class StudyProgress:
 
     `reports` holds the labelling state and time of arrival of each paired report; `is_written` says that a structured
     report was written before, which the new one supersedes. `complete_since` is when a person said to wait for nothing
-    more. `is_disowned` says that a person or a report numbers levels otherwise than the images were read.
+    more. `is_disowned` says that a person or a report numbers levels otherwise than the images were read, and
+    `is_prior` that it was fetched only as an earlier study of a patient.
     """
 
     images: WorkState
@@ -26,6 +27,7 @@ class StudyProgress:
     is_written: bool = False
     complete_since: datetime | None = None
     is_disowned: bool = False
+    is_prior: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def document_due(study: StudyProgress, rules: PairingSettings, now: datetime) ->
     """Decide whether the structured report of a study is due."""
     if study.review_reason:
         return NotYet(study.review_reason, None)
+    if study.is_prior and not study.reports and study.complete_since is None:
+        return NotYet("was fetched as an earlier study, which is written up only where a report or a person asks", None)
     if study.is_disowned and study.images != WorkState.DONE:
         # However long it takes, and where it failed until a person has it tried again.
         return NotYet("waits for its images to be read anew, since their levels are numbered otherwise", None)

@@ -8,6 +8,7 @@ SpinelabelError
     │   └── DiskNearlyFull
     ├── UnknownCohort
     ├── UnusableCohort
+    ├── UnusableCampaign
     ├── UnknownItem
     ├── PixelsRemoved
     ├── NoDiscs
@@ -74,6 +75,10 @@ class UnusableCohort(ServiceError):
     def __init__(self, sentence: str, cohort: str = "") -> None:
         super().__init__(sentence)
         self.cohort = cohort
+
+
+class UnusableCampaign(ServiceError):
+    """A file of studies to fetch cannot be used, or nobody may be asked for them."""
 
 
 class DemoFailed(ServiceError):

@@ -34,6 +34,9 @@ def want(session: Session, wanted: Wanted, now: datetime) -> tuple[Fetch, bool]:
     """Ask for a study, unless it was asked for before; gives the row, and whether it is new."""
     known = session.exec(select(Fetch).where(Fetch.by == wanted.by, Fetch.wanted == wanted.value)).one_or_none()
     if known is not None:
+        if known.origin == FetchOrigin.PRIOR:
+            known.origin = wanted.origin  # it is wanted for itself now
+            session.add(known)
         return known, False
     row = Fetch(
         by=wanted.by,
@@ -93,6 +96,22 @@ def fetches_of_study(session: Session, study_id: int) -> list[Fetch]:
     """Give what was asked for that is this study, the oldest first."""
     study = session.get_one(Study, study_id)
     return fetches_of(session, [study.accession], [study.study_uid])
+
+
+def prior_of(session: Session, study: Study) -> Study | None:
+    """Give the study that this one was fetched for as an earlier one of the same patient."""
+    fetched = select(Fetch.prior_of).where(Fetch.by == STUDY_UID, Fetch.wanted == study.study_uid)
+    of = session.exec(fetched.where(col(Fetch.prior_of).is_not(None))).first()
+    return session.get(Study, of) if of is not None else None
+
+
+def priors_among(session: Session, studies: Sequence[Study]) -> set[int]:
+    """Give the numbers of the studies that were fetched as earlier ones of others."""
+    fetched = select(Fetch.wanted).where(
+        Fetch.origin == FetchOrigin.PRIOR, col(Fetch.wanted).in_([study.study_uid for study in studies])
+    )
+    uids = set(session.exec(fetched))
+    return {row_id(study) for study in studies if study.study_uid in uids}
 
 
 def fetches_of_reports(session: Session, reports: Sequence[Report]) -> dict[int, str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from service.completion import StudyProgress
+from service.fetches import priors_among
 from service.store.states import WorkState
 from service.store.tables import Document, Pairing, Report, Study, row_id
 
@@ -25,6 +26,7 @@ def studies_progress(session: Session, studies: Sequence[Study]) -> dict[int, St
     ):
         reports[number].append((WorkState(state), received))
     written = set(session.exec(select(Document.study_id).where(col(Document.study_id).in_(numbers))))
+    priors = priors_among(session, studies)
     return {
         number: StudyProgress(
             images=study.images,
@@ -34,6 +36,7 @@ def studies_progress(session: Session, studies: Sequence[Study]) -> dict[int, St
             is_written=number in written,
             complete_since=study.complete_since,
             is_disowned=study.is_disowned,
+            is_prior=number in priors,
         )
         for number, study in zip(numbers, studies, strict=True)
     }

@@ -16,6 +16,7 @@ from service.completion import Due, document_due
 from service.destinations import due_deliveries
 from service.fetches import due_fetches
 from service.progress import studies_progress
+from service.rest import rest_of
 from service.store.database import reading, writing
 from service.store.fetch_tables import Fetch
 from service.store.states import DeliveryState, FetchState, WorkState
@@ -52,7 +53,11 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, settings: Settings, now: 
             .where((col(Study.last_image) <= now - quiet) | (col(Study.last_image) <= col(Study.complete_since)))
             .limit(AT_A_TIME)
         ).all()
-        complete = [(row_id(study), study, images_digest(session, row_id(study))) for study in waiting]
+        complete = [
+            (row_id(study), study, images_digest(session, row_id(study)))
+            for study in waiting
+            if rest_of(session, study, settings, now) is None
+        ]
     for study_id, study, digest in complete:
         seen = digest == study.images_digest
         if not seen:

@@ -34,6 +34,7 @@ def load_commands() -> typer.Typer:
         decisions,
         demo,
         evaluation,
+        fetch,
         image_training,
         images,
         inspect,

@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 from config.settings import Settings
 from service.heartbeat import Presence
 from service.log import change_log
+from service.lookups import look_up
 from service.retention import Retention, remove_old_images
 from service.schedule import Exporter, run_due_exports
 from service.store.columns import utc_now
@@ -52,6 +53,9 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         if wanted:
             log.info("studies asked for", studies=wanted)
 
+    def look_up_once() -> None:
+        look_up(engine, settings, utc_now())
+
     def export_once() -> None:
         run_due_exports(exporter, utc_now())
 
@@ -66,6 +70,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         (sweep_once, SWEEP_EVERY),
         (tend_once, TEND_EVERY),
         (want_once, WANT_EVERY),
+        (look_up_once, WANT_EVERY),
         (export_once, EXPORT_EVERY),
         (retain_once, RETAIN_EVERY),
     )

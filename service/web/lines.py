@@ -11,6 +11,7 @@ from config.settings import Settings
 from service.completion import Due, NotYet, document_due, reading_due
 from service.destinations import Outlook, outlook, silent_destinations
 from service.progress import studies_progress
+from service.rest import rest_of
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Instance, Patient, Series, Study, row_id
 
@@ -74,7 +75,10 @@ def study_standings(
     standings = {}
     for study in studies:
         number = row_id(study)
-        waits = _Waits(document_due(progress[number], settings.pairing, now), reading_due(progress[number], quiet, now))
+        images = reading_due(progress[number], quiet, now)
+        if isinstance(images, Due) and study.images == WorkState.WAITING:
+            images = rest_of(session, study, settings, now) or images
+        waits = _Waits(document_due(progress[number], settings.pairing, now), images)
         deliveries = [(each, outlooks[row_id(each)]) for each in newest.get(number, [])]
         standings[number] = _with_images(study, _standing(study, waits, deliveries))
     return standings

@@ -10,6 +10,8 @@ from sqlmodel import Session, col, select
 from config.settings import Settings
 from pipeline.values import restricted_by
 from service.destinations import Outlook
+from service.fetches import prior_of
+from service.rest import compare
 from service.store.findings import current_findings, to_findings
 from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, ProvenanceRow, Series, Study, row_id
 from service.web.lines import Standing, delivery_outlooks, study_standings
@@ -40,7 +42,8 @@ class StudyPage:
     """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance.
 
     `how_named` says how the discs were named, and `restricted_by` names the programs, with their licences, that limit
-    what may be done with the findings.
+    what may be done with the findings. `missing` says what an archive has more of it, and `prior_of` names the study
+    that this one was fetched for.
     """
 
     study: Study
@@ -54,6 +57,8 @@ class StudyPage:
     documents: list[DocumentLine]
     has_picture: bool
     how_named: str
+    missing: str
+    prior_of: Study | None
 
 
 def study_page(session: Session, settings: Settings, link: str, now: datetime) -> StudyPage | None:
@@ -64,6 +69,7 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
     study, patient = found
     number = row_id(study)
     findings = current_findings(session, number)
+    compared = compare(session, study)
     return StudyPage(
         study=study,
         patient=patient,
@@ -76,6 +82,8 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         documents=_documents(session, settings, number),
         has_picture=has_picture(session, study),
         how_named=how_named(study),
+        missing=compared.sentence if compared else "",
+        prior_of=prior_of(session, study),
     )
 
 
