@@ -23,6 +23,7 @@ from pipeline.reports.adapter_folder import check_adapter_folder
 from pipeline.reports.engines.chat_server import read_key
 from pipeline.reports.model_folder import check_model_folder, converted_folder, packaged_weights
 from pipeline.reports.site_calibration import check_site_calibration
+from service.asked_peers import queried_peers
 from service.cohort_files import read_cohorts
 from service.endpoints import endpoint
 from service.errors import UnusableStore
@@ -64,6 +65,9 @@ def check_installation(settings: Settings) -> Iterator[Check]:
         yield look("detector", lambda: load_external_detector(settings.images.detector, settings.data).name)
     for destination in settings.destinations:
         yield look(f"destination {destination.peer}", lambda name=destination.peer: _echo(settings, name))  # type: ignore[misc]
+    sent_to = {destination.peer for destination in settings.destinations}
+    for peer in [peer.name for peer in queried_peers(settings) if peer.name not in sent_to]:
+        yield look(f"archive {peer}", lambda name=peer: _echo(settings, name))  # type: ignore[misc]
     if not settings.destinations:
         yield Check("destinations", is_well=False, reason="None is set, so no structured report is sent to anybody.")
     yield look("clock", lambda: _clock(settings))

@@ -1,4 +1,4 @@
-"""DICOM networking: what is received, what is sent.
+"""DICOM networking: what is received, what is sent, what is found and fetched.
 
-Never here: SQL, models. Start at `receiver.py` and `sender.py`.
+Never here: SQL, models. Start at `receiver.py`, `sender.py` and `retrieve.py`.
 """

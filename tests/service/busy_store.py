@@ -7,8 +7,10 @@ from sqlalchemy import Engine
 
 from service.roles import ROLES
 from service.store.database import writing
+from service.store.fetch_tables import ACCESSION, Fetch
 from service.store.states import (
     DeliveryState,
+    FetchOrigin,
     MessageState,
     ObjectState,
     PairingState,
@@ -53,6 +55,11 @@ def fill(engine: Engine) -> None:
         _add_objects(session)
         _add_deliveries(session)
         _add_messages(session)
+        session.add(
+            Fetch(
+                by=ACCESSION, wanted="CANARYACC7", origin=FetchOrigin.REPORT, next_attempt=NOW, created=NOW, answer=LONG
+            )
+        )
         for role in ROLES:
             row = RoleRow(role=role, host="a", pid=1, state=RoleState.UP, started=NOW, beat=NOW + timedelta(hours=1))
             if role == "work":

@@ -17,7 +17,7 @@ from service.lookups import is_of_the_same_part, look_up
 from service.store.database import reading, writing
 from service.store.fetch_tables import STUDY_UID, Fetch
 from service.store.states import FetchOrigin, ObjectState, WorkState
-from service.store.tables import Instance, Patient, Series, Study, row_id
+from service.store.tables import Delivery, Document, Instance, Patient, Series, Study, row_id
 from service.sweep import ask_for_documents, ask_for_readings
 from service.workflows import Work
 from tests.peers.archives import answering, deciding_archive, study_answer
@@ -113,6 +113,20 @@ def test_a_study_waits_for_what_its_archive_has_more(engine: Engine, tmp_path: P
 
     assert read(engine, settings, minutes(4.5)) == []
     assert read(engine, settings, minutes(5.1)) == [study]
+
+
+def test_our_own_structured_report_in_the_archive_is_not_missed(engine: Engine, tmp_path: Path, archive: Peer) -> None:
+    study = add_images(engine, 10)
+    with writing(engine) as session:
+        document = Document(
+            study_id=study, accepts="trial", inputs="0", sop_instance_uid="2.25.9", file="f", sha256="0", created=CAME
+        )
+        session.add(document)
+        session.flush()
+        delivery = Delivery(document_id=row_id(document), destination="pacs", next_attempt=CAME, delivered=CAME)
+        session.add(delivery)
+
+    assert read(engine, site(tmp_path, archive), minutes(2)) == [study]
 
 
 def test_it_does_not_wait_for_ever_and_its_page_says_what_is_missing(
