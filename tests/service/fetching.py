@@ -36,10 +36,11 @@ class Site:
         opened = open_fetcher(self.engine, self.settings, configure_log("work"))
         return Fetcher(opened.engine, opened.settings, opened.door, lambda: self.now)
 
-    def report(self, control_id: str, **fields: str) -> None:
-        """Have a report come, by the real clock."""
+    def report(self, control_id: str, sender: bytes = b"RIS", **fields: str) -> None:
+        """Have a report come from a sender, by the real clock."""
         listening = Listening(self.engine, self.settings, configure_log("listen"))
-        assert receive(listening, oru(control_id, group("No stenosis.", **fields))) == ["AA"]
+        message = oru(control_id, group("No stenosis.", **fields)).replace(b"|RIS|", b"|" + sender + b"|")
+        assert receive(listening, message) == ["AA"]
 
     def go_on(self, seconds: float = 0) -> None:
         """Let time pass, then do what the clock and `work` do."""

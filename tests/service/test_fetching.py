@@ -10,7 +10,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 from sqlalchemy import Engine
-from sqlmodel import select
+from sqlmodel import col, select
 
 from config.fetch_settings import FetchSettings
 from config.settings import DicomSettings, Peer, Settings
@@ -20,7 +20,7 @@ from service.log import configure_log
 from service.second_tries import try_again
 from service.store.database import reading, writing
 from service.store.fetch_tables import AskedPeer
-from service.store.states import FetchState, PairingState
+from service.store.states import FetchOrigin, FetchState, PairingState
 from service.store.tables import Instance, Message, Report, row_id
 from service.wanted_studies import want_studies_of_reports
 from tests.odd.dicom.make_cases import write_case
@@ -159,7 +159,9 @@ def test_one_request_goes_out_however_many_reports_name_the_study(site_with: Cal
     with deciding_archive([find]) as archive:
         site = site_with(archive)
         for number in range(5):
-            site.report(str(number), obr18="A1", obr3=f"R{number}")
+            site.report(str(number), sender=f"RIS{number}".encode(), obr18="A1")
+        with reading(site.engine) as session:
+            assert len(session.exec(select(Report).where(col(Report.superseded_by).is_(None))).all()) == 5
         site.go_on(61)
         site.go_on(1)
 
@@ -263,12 +265,12 @@ def test_a_kill_after_the_study_came_fetches_it_no_second_time(
         site.go_on(61)
         with writing(site.engine) as session:  # as if the answer had not been written down
             fetch = site.fetches()[0]
-            fetch.state = FetchState.WAITING
+            fetch.state, fetch.origin = FetchState.WAITING, FetchOrigin.CAMPAIGN
             session.add(fetch)
-        site.go_on(1)
+        site.go_on(60)
 
     (fetch,) = site.fetches()
-    assert fetch.state == FetchState.DONE
+    assert (fetch.state, fetch.answer) == (FetchState.DONE, "All that archive has of it is here.")
     with reading(site.engine) as session:
         assert len(session.exec(select(Instance)).all()) == 11
 
