@@ -86,6 +86,12 @@ def test_a_site_that_is_ready_is_well_in_everything(site: Site, engine: Engine, 
         pacs.stop()
 
 
+def test_an_archive_that_is_only_asked_is_looked_at_too(site: Site) -> None:
+    peer = Peer(name="archive", ae_title="PACS", port=free_port(), may=("query",))
+
+    assert "does not take connections" in unwell(site(peers=(peer,)))["archive archive"]
+
+
 def test_a_destination_that_does_not_answer_is_named(site: Site) -> None:
     peer = Peer(name="pacs", ae_title="PACS", port=free_port())
 
