@@ -10,14 +10,14 @@ from sqlalchemy import insert, inspect
 from sqlalchemy.orm import Session, UOWTransaction
 
 from service.store.columns import utc_now
-from service.store.tables import Change, Delivery, Report, Study, row_id
+from service.store.tables import Change, Commitment, Delivery, Report, Study, row_id
 
 
 @dataclass(frozen=True)
 class _Watched:
     """A column of states whose changes are kept, with the column that says why."""
 
-    table: type[Study | Report | Delivery]
+    table: type[Study | Report | Delivery | Commitment]
     state: str
     reason: str
     kind: str
@@ -30,6 +30,7 @@ WATCHED = (
     _Watched(Report, "labels", "labels_reason", "labels"),
     _Watched(Report, "pairing", "pairing_reason", "pairing"),
     _Watched(Delivery, "state", "answer", "delivery"),
+    _Watched(Commitment, "state", "answer", "commitment"),
 )
 
 

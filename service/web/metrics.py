@@ -20,7 +20,7 @@ from service.installation import SOFTWARE
 from service.queues import queues
 from service.store.database import reading
 from service.store.states import RoleState, RunState
-from service.store.tables import CohortRun, Delivery, Instance, Message, Report, RoleRow, Study
+from service.store.tables import CohortRun, Commitment, Delivery, Instance, Message, Report, RoleRow, Study
 
 
 def render_metrics(engine: Engine, settings: Settings, now: datetime) -> bytes:
@@ -96,6 +96,16 @@ def _states(session: Session) -> Iterator[Metric]:
     for destination, state, count in session.exec(counted):
         deliveries.add_metric([destination, state], count)
     yield deliveries
+    commitments = GaugeMetricFamily(
+        "spinelabel_commitments",
+        "Storage commitments by peer, who asked for them (it, we), and how far they have come.",
+        labels=["peer", "asked_by", "state"],
+    )
+    by_us = col(Commitment.delivery_id).is_not(None)
+    rows = select(Commitment.peer, by_us, Commitment.state, func.count())
+    for peer, is_ours, state, count in session.exec(rows.group_by(col(Commitment.peer), by_us, col(Commitment.state))):
+        commitments.add_metric([peer, "we" if is_ours else "it", state], count)
+    yield commitments
 
 
 def _queues(session: Session, now: datetime) -> Iterator[Metric]:

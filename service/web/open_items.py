@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from service.destinations import silence, silent_destinations
 from service.store.states import (
+    FOR_A_PERSON,
     UNDELIVERED,
     DeliveryState,
     MessageState,
@@ -42,7 +43,7 @@ class OpenItems:
 
 def list_open_items(session: Session, most: int = NEWEST) -> OpenItems:
     """Give what waits for a person, no more than so many of each kind."""
-    kinds = (_destinations, _studies, _objects, _messages, _reports, _deliveries, _exports)
+    kinds = (_destinations, _unconfirmed, _studies, _objects, _messages, _reports, _deliveries, _exports)
     found = [list(kind(session, most + 1)) for kind in kinds]
     items = [item for kind in found for item in kind[:most]]
     ordered = sorted(items, key=lambda item: item.when, reverse=True)
@@ -64,6 +65,15 @@ def _destinations(session: Session, most: int) -> Iterator[OpenItem]:
         since = row.silent_since or row.next_attempt
         if since is not None:
             yield OpenItem(f"destination {row.name}", since, f"{silence(row)} All that is for it waits.")
+
+
+def _unconfirmed(session: Session, most: int) -> Iterator[OpenItem]:
+    """Give the destinations that did not confirm what they took, each once, with what the newest of it met with."""
+    newest = select(func.max(Delivery.id)).where(Delivery.state == DeliveryState.NOT_CONFIRMED)
+    found = select(Delivery).where(col(Delivery.id).in_(newest.group_by(col(Delivery.destination)))).limit(most)
+    for row in session.exec(found):
+        reason = f"Not confirmed as kept. The newest: {row.answer} `spinelabel outbox list --all` lists them."
+        yield OpenItem(f"destination {row.destination}", row.delivered or row.next_attempt, reason)
 
 
 def _studies(session: Session, most: int) -> Iterator[OpenItem]:
@@ -105,8 +115,8 @@ def _reports(session: Session, most: int) -> Iterator[OpenItem]:
 
 
 def _deliveries(session: Session, most: int) -> Iterator[OpenItem]:
-    """Give what was refused, and what was tried in vain at a destination that answers others."""
-    refused = col(Delivery.state) == DeliveryState.REFUSED
+    """Give what was refused or is not kept, and what was tried in vain at a destination that answers others."""
+    refused = col(Delivery.state).in_(FOR_A_PERSON)
     away = exists().where(col(DestinationRow.name) == Delivery.destination, col(DestinationRow.unanswered) > 0)
     found = (
         select(Delivery, Study)

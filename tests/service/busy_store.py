@@ -18,6 +18,7 @@ from service.store.states import (
 )
 from service.store.tables import (
     CohortRun,
+    Commitment,
     Delivery,
     DestinationRow,
     Document,
@@ -96,6 +97,9 @@ def _add_deliveries(session: Any) -> None:
                 answer=answer,
             )
         )  # fmt: skip
+    session.add(
+        Commitment(peer="pacs", our_title="SPINELABEL", delivery_id=1, asked=NOW, next_attempt=NOW, expires=NOW)
+    )
     session.add(
         DestinationRow(
             name="pacs", unanswered=3, silent_since=NOW, next_attempt=NOW + timedelta(hours=2), answer="no connection"
