@@ -158,32 +158,47 @@ def _note(session: Session, row: Commitment, report: CommitmentReport, answer: T
     row.attempts += 1
     if isinstance(answer, Done):
         row.state, row.ended, row.answer = CommitmentState.ENDED, now, _summary(report)
-        back_off(session, row, now, now)
+        let_go(session, row, now)
     elif isinstance(answer, Refused) and answer.status is not None:
         said = f"{answer.status:04X}H {answer.comment}".strip()
         row.state, row.ended = CommitmentState.GIVEN_UP, now
         row.answer = f"{row.peer} would not be told what is kept: {said}."
     else:
         reason = answer.reason if isinstance(answer, Unreachable) else answer.comment
-        row.next_attempt = max(row.next_attempt, now + pause(row.attempts))  # another may have put it off further
-        row.answer = f"{reason}. It is tried again from {row.next_attempt:%Y-%m-%d %H:%M:%S} UTC."
-        if row.next_attempt > row.expires:
+        until = put_off(session, row, now)
+        row.answer = f"{reason}. It is tried again from {until:%Y-%m-%d %H:%M:%S} UTC."
+        if until > row.expires:
             row.state, row.ended = CommitmentState.GIVEN_UP, now
             row.answer = f"{row.peer} could not be told what is kept: {reason}. Its `host` and `port` have to be right."
-        back_off(session, row, now, row.next_attempt)
 
 
-def back_off(session: Session, row: Commitment, now: datetime, until: datetime) -> None:
-    """Let all else that waits for the same peer, in the same direction, wait until then too, or be due if that is now.
+def put_off(session: Session, row: Commitment, now: datetime) -> datetime:
+    """Put off what a peer could not be called for, and all else that waits for it in the same direction; gives to when.
 
-    So a peer that is away is called once for each pause, however much waits for it.
+    The pause grows with what was tried most often, so that a peer that is away is called once for each pause, however
+    much comes to wait for it.
     """
-    asked_by_us = row.delivery_id is not None
-    waiting = select(Commitment).where(Commitment.peer == row.peer, Commitment.state == CommitmentState.WAITING)
-    for other in session.exec(waiting.where(Commitment.id != row.id)):
-        if (other.delivery_id is not None) == asked_by_us and (until > now or other.attempts):
-            other.next_attempt = max(other.next_attempt, until) if until > now else now
+    others = _waiting_with(session, row)
+    until = now + pause(max(each.attempts for each in (row, *others)))
+    for each in (row, *others):
+        each.next_attempt = max(each.next_attempt, until)
+        session.add(each)
+    return until
+
+
+def let_go(session: Session, row: Commitment, now: datetime) -> None:
+    """Make due what waited for a peer that was called successfully about a row."""
+    for other in _waiting_with(session, row):
+        if other.attempts:
+            other.next_attempt = now
             session.add(other)
+
+
+def _waiting_with(session: Session, row: Commitment) -> list[Commitment]:
+    waiting = select(Commitment).where(Commitment.peer == row.peer, Commitment.state == CommitmentState.WAITING)
+    asked_by_us = col(Commitment.delivery_id).is_not(None)
+    direction = asked_by_us if row.delivery_id is not None else ~asked_by_us
+    return list(session.exec(waiting.where(Commitment.id != row.id, direction)))
 
 
 def _summary(report: CommitmentReport) -> str:

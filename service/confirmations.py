@@ -19,8 +19,7 @@ from config.settings import Peer, Settings
 from integrations.dicom.calling import Refused, Unreachable
 from integrations.dicom.commitment import CommitmentReport, Reference, in_words
 from integrations.dicom.commitment_calls import REPORT_WAIT_SECONDS, Done, NotOffered, Taken, ask_to_commit
-from service.commitments import back_off
-from service.destinations import pause
+from service.commitments import let_go, put_off
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
@@ -137,7 +136,7 @@ def _note(session: Session, row: Commitment, answer: Taken | NotOffered, now: da
     row.attempts += 1
     if isinstance(answer, Done):
         row.state, row.answer = CommitmentState.ASKED, ""
-        back_off(session, row, now, now)
+        let_go(session, row, now)
     elif isinstance(answer, NotOffered):
         _give_up(session, row, f"{row.peer} does not offer storage commitment: {answer.reason}.", now)
     elif isinstance(answer, Refused) and answer.status is not None:
@@ -145,9 +144,8 @@ def _note(session: Session, row: Commitment, answer: Taken | NotOffered, now: da
         _give_up(session, row, f"{row.peer} refuses to be asked for storage commitment: {said}.", now)
     else:
         reason = answer.reason if isinstance(answer, Unreachable) else answer.comment
-        row.next_attempt = max(row.next_attempt, now + pause(row.attempts))
-        row.answer = f"{reason}. It is asked again from {row.next_attempt:%Y-%m-%d %H:%M:%S} UTC."
-        back_off(session, row, now, row.next_attempt)
+        until = put_off(session, row, now)
+        row.answer = f"{reason}. It is asked again from {until:%Y-%m-%d %H:%M:%S} UTC."
     session.add(row)
 
 

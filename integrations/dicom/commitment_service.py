@@ -62,8 +62,8 @@ MOST_BYTES = 32 * 1024 * 1024
 LINGER_SECONDS = 1.0
 """A peer that has kept its association for so long after its request waits there for the report."""
 
-ANSWER_SECONDS = 10.0
-SAME_ASSOCIATION_SECONDS = 30.0
+ANSWER_SECONDS = 5.0
+SAME_ASSOCIATION_SECONDS = 15.0
 """For so long after a request the report is ours to make on the association that it came on."""
 
 NO_SUCH_ACTION = 0x0123

@@ -18,16 +18,18 @@ from integrations.dicom.receiver import start_receiver
 from integrations.dicom.sender import send_objects
 from service.commitments import Commitments, report_to
 from service.committing import commitment_door
+from service.destinations import pause
 from service.pauses import LONGEST_PAUSE
 from service.receiving import Receiving
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import CommitmentState, ObjectState
-from service.store.tables import Commitment, CommitmentReference, Instance
+from service.store.tables import Commitment, CommitmentReference, Instance, Study
 from tests.integrations.dicom.conftest import HeardLog
 from tests.odd.dicom.make_cases import write_case
 from tests.peers.committing import CommittingPeer, Referenced, action, request
+from tests.service.browsing import browse, link, text
 from tests.waiting import wait_until
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -183,21 +185,47 @@ def test_a_port_that_is_closed_for_an_hour_is_tried_with_growing_pauses_also_by_
     assert [heard.event_type for heard in site.modality.heard] == [1]
 
 
-def test_what_waits_with_a_peer_that_is_away_is_tried_together_and_told_together(
+def test_what_comes_while_a_peer_is_away_waits_with_the_rest_and_all_is_told_together(
     site: Site, images: list[Referenced]
 ) -> None:
-    for _ in range(3):
+    site.modality.ask(site.peer, images)
+    site.wait_until_due()
+    now = utc_now()
+    for _ in range(6):
+        now += LONGEST_PAUSE
+        site.tend(now)
+    now += timedelta(seconds=10)
+    for _ in range(2):
         site.modality.ask(site.peer, images)
-    wait_until(lambda: site.row().next_attempt <= utc_now(), "the last to be due")
-    now = utc_now() + timedelta(minutes=1)
+    with writing(site.commitments.engine) as session:
+        for row in session.exec(select(Commitment).where(Commitment.attempts == 0)):
+            row.next_attempt = now
+            session.add(row)
     site.tend(now)
     with reading(site.commitments.engine) as session:
-        assert len({row.next_attempt for row in session.exec(select(Commitment))}) == 1
+        assert {row.next_attempt for row in session.exec(select(Commitment))} == {now + pause(6)}
 
     with site.modality.listening():
-        site.tend(now + LONGEST_PAUSE)
+        site.tend(now + pause(6))
 
     assert len(site.modality.heard) == 3
+
+
+def test_the_page_of_the_study_tells_who_asked_and_what_was_said(site: Site, images: list[Referenced]) -> None:
+    settings = site.commitments.settings
+    page, asked = browse(settings, site.commitments.engine, utc_now), net_06(images)
+    address = f"/studies/{link(site.commitments.engine, Study)}"
+    site.modality.ask(site.peer, asked)
+    site.wait_until_due()
+
+    site.tend()
+    assert f"modality asked us to commit to {len(asked)} objects" in text(page, address)
+    assert "modality has not been told what we keep of them" in text(page, address)
+
+    with site.modality.listening():
+        site.tend(utc_now() + LONGEST_PAUSE)
+    assert "modality was told what we keep of them 10 kept, 1 not (0112H" in text(page, address)
+    assert 'asked_by="it",peer="modality",state="ended"} 1.0' in page.get("/metrics").text
 
 
 def test_a_peer_that_cannot_be_reached_for_its_days_is_given_up_and_that_is_said(
