@@ -16,7 +16,7 @@ from pynetdicom.dimse_messages import N_EVENT_REPORT_RSP
 from pynetdicom.events import Event
 
 from config.settings import Peer
-from integrations.dicom.calling import Refused, Unreachable, call_peer, not_taken
+from integrations.dicom.calling import ANSWER_SECONDS, Refused, Unreachable, call_peer, not_taken
 from integrations.dicom.commitment import (
     DUPLICATE_TRANSACTION,
     PROCESSING_FAILURE,
@@ -75,13 +75,16 @@ def ask_to_commit(
         hear: notes a report that comes on this association; tells whether it is about something that was asked.
         wait_seconds: how long the association is kept.
     """
-    reported = threading.Event()
+    answered, reported = threading.Event(), threading.Event()
 
     def note_report(event: Event) -> None:
         if isinstance(event.message, N_EVENT_REPORT_RSP):
             reported.set()
 
     def answer(event: Event) -> tuple[int, None]:
+        # A report of an earlier request may come at once; served meanwhile it could confuse pynetdicom's threads so
+        # that our own request would wait for ever.
+        answered.wait(ANSWER_SECONDS)
         status, _ = status_of_report(event.event_information, hear)
         return status, None
 
@@ -95,11 +98,11 @@ def ask_to_commit(
         return _not_offered(association, peer)
     action = write_request(transaction_uid, references)
     status, _ = association.send_n_action(action, REQUEST, PUSH_MODEL, PUSH_MODEL_INSTANCE)
+    answered.set()
     taken = _taken(status, also=(DUPLICATE_TRANSACTION,))
     if isinstance(taken, Done):
         _wait(association, reported, wait_seconds)
-    if association.is_established:
-        association.release()
+    _release(association)
     return taken
 
 
@@ -151,5 +154,12 @@ def _wait(association: Association, reported: threading.Event, seconds: float) -
     deadline = time.monotonic() + seconds
     while association.is_established and not reported.is_set() and time.monotonic() < deadline:
         reported.wait(0.05)
-    # pynetdicom's thread that serves the report has to be done with it before the association may be released.
-    time.sleep(_SETTLE_SECONDS)
+
+
+def _release(association: Association) -> None:
+    """Release as pynetdicom does, but without its endless wait where a report is being served at this moment."""
+    association._reactor_checkpoint.clear()
+    time.sleep(_SETTLE_SECONDS)  # its thread comes by here every millisecond
+    if association.is_established:
+        association.acse.negotiate_release()
+    association._reactor_checkpoint.set()

@@ -127,10 +127,10 @@ def test_a_client_that_waits_is_told_on_its_own_association(site: Site, images: 
     wait_until(lambda: site.modality.heard, "the report")
 
     assert status.Status == 0x0000
-    association.release()
+    wait_until(lambda: site.row().state == CommitmentState.ENDED, "the row")
+    association.abort()
     (heard,) = site.modality.heard
     assert (heard.our_association, heard.event_type, heard.kept, heard.failed) == (True, 1, images, [])
-    wait_until(lambda: site.row().state == CommitmentState.ENDED, "the row")
     with site.modality.listening():
         site.tend(utc_now() + timedelta(hours=1))
     assert len(site.modality.heard) == 1
@@ -138,12 +138,12 @@ def test_a_client_that_waits_is_told_on_its_own_association(site: Site, images: 
 
 def test_many_requests_on_an_association_that_waits_are_each_told_there(site: Site, images: list[Referenced]) -> None:
     association = site.modality.associate(site.peer)
-    for number in range(20):
+    for number in range(5):
         assert request(association, action(f"1.2.3.{number + 1}", images)).Status == 0x0000
 
-    wait_until(lambda: len(site.modality.heard) == 20, "the reports")
+    wait_until(lambda: len(site.modality.heard) == 5, "the reports")
 
-    association.release()
+    association.abort()
 
 
 def test_a_client_that_takes_no_report_on_its_association_is_called(site: Site, images: list[Referenced]) -> None:
