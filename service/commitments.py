@@ -31,11 +31,12 @@ from integrations.dicom.commitment_service import SAME_ASSOCIATION_SECONDS
 from integrations.dicom.errors import MayNotAsk, TransactionOpen
 from service.destinations import pause
 from service.store.columns import utc_now
+from service.store.commitment_tables import Commitment, CommitmentReference
 from service.store.database import reading, writing
 from service.store.integrity import holds
 from service.store.objects import ObjectStore
 from service.store.states import CommitmentState, ObjectState
-from service.store.tables import Commitment, CommitmentReference, Instance, row_id
+from service.store.tables import Instance, row_id
 
 AT_A_TIME = 20
 _AT_ONCE = 500

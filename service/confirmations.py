@@ -21,10 +21,11 @@ from integrations.dicom.commitment import CommitmentReport, Reference, in_words
 from integrations.dicom.commitment_calls import REPORT_WAIT_SECONDS, Done, NotOffered, Taken, ask_to_commit
 from service.commitments import let_go, put_off
 from service.store.columns import utc_now
+from service.store.commitment_tables import Commitment
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import CommitmentState, DeliveryState
-from service.store.tables import Commitment, Delivery, Document, row_id
+from service.store.tables import Delivery, Document, row_id
 
 AT_A_TIME = 100
 _PENDING = (CommitmentState.WAITING, CommitmentState.ASKED)

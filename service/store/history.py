@@ -10,7 +10,8 @@ from sqlalchemy import insert, inspect
 from sqlalchemy.orm import Session, UOWTransaction
 
 from service.store.columns import utc_now
-from service.store.tables import Change, Commitment, Delivery, Report, Study, row_id
+from service.store.commitment_tables import Commitment
+from service.store.tables import Change, Delivery, Report, Study, row_id
 
 
 @dataclass(frozen=True)

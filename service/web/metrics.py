@@ -18,9 +18,10 @@ from config.settings import Settings
 from service.heartbeat import is_silent
 from service.installation import SOFTWARE
 from service.queues import queues
+from service.store.commitment_tables import Commitment
 from service.store.database import reading
 from service.store.states import RoleState, RunState
-from service.store.tables import CohortRun, Commitment, Delivery, Instance, Message, Report, RoleRow, Study
+from service.store.tables import CohortRun, Delivery, Instance, Message, Report, RoleRow, Study
 
 
 def render_metrics(engine: Engine, settings: Settings, now: datetime) -> bytes:

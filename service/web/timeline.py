@@ -7,20 +7,9 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from service.store.commitment_tables import Commitment, CommitmentReference
 from service.store.states import CommitmentState, ObjectState
-from service.store.tables import (
-    Change,
-    Commitment,
-    CommitmentReference,
-    Delivery,
-    Document,
-    Instance,
-    Message,
-    Pairing,
-    Report,
-    Series,
-    row_id,
-)
+from service.store.tables import Change, Delivery, Document, Instance, Message, Pairing, Report, Series, row_id
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from config.settings import load_settings
 from integrations.dicom.sender import Delivered, send_objects
 from service.outbox import Outbox, deliver
 from service.store.columns import utc_now
+from service.store.commitment_tables import Commitment
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import CommitmentState, DeliveryState
-from service.store.tables import Commitment, Delivery, Document
+from service.store.tables import Delivery, Document
 from tests.odd.dicom.make_cases import write_case
 from tests.peers.committing import CommittingPeer
 from tests.peers.daemon import Daemon, running_daemon

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from service.roles import ROLES
+from service.store.commitment_tables import Commitment
 from service.store.database import writing
 from service.store.states import (
     DeliveryState,
@@ -18,7 +19,6 @@ from service.store.states import (
 )
 from service.store.tables import (
     CohortRun,
-    Commitment,
     Delivery,
     DestinationRow,
     Document,

@@ -22,10 +22,11 @@ from service.destinations import pause
 from service.pauses import LONGEST_PAUSE
 from service.receiving import Receiving
 from service.store.columns import utc_now
+from service.store.commitment_tables import Commitment, CommitmentReference
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import CommitmentState, ObjectState
-from service.store.tables import Commitment, CommitmentReference, Instance, Study
+from service.store.tables import Instance, Study
 from tests.integrations.dicom.conftest import HeardLog
 from tests.odd.dicom.make_cases import write_case
 from tests.peers.committing import CommittingPeer, Referenced, action, request

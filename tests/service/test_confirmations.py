@@ -26,10 +26,11 @@ from service.confirmations import Confirmations, ask
 from service.log import configure_log
 from service.outbox import Outbox, deliver, send_again
 from service.receiving import Receiving
+from service.store.commitment_tables import Commitment
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import CommitmentState, DeliveryState
-from service.store.tables import Commitment, Delivery, Document, Study
+from service.store.tables import Delivery, Document, Study
 from tests.peers.committing import INSTANCE, PUSH, Archive, report_of
 from tests.service.browsing import browse, link, text
 from tests.service.rows import NOW, add_study
