@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from config.commitment_settings import CommitmentSettings
 from config.conditions import EMBEDDED_CONDITIONS
 from config.errors import UnusableSettings
 from config.fetch_settings import FetchSettings
@@ -88,6 +89,7 @@ class DicomSettings(Section):
         str, Field(description="Character set of objects whose own declaration does not fit (DICOM defined term).")
     ] = "ISO_IR 100"
     max_associations: Annotated[int, Field(ge=1, description="Associations at one time.")] = 20
+    commitment: CommitmentSettings = CommitmentSettings()
 
 
 class Hl7Settings(Section):

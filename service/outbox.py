@@ -10,11 +10,12 @@ from config.errors import UnusableSettings
 from config.settings import Settings
 from integrations.dicom.calling import Refused, Unreachable
 from integrations.dicom.sender import Delivered, DeliveryAnswer, send_objects
+from service.confirmations import ask_whether_kept
 from service.destinations import note_answer, pause, silent_destinations
 from service.errors import UnknownItem
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
-from service.store.states import UNDELIVERED, DeliveryState
+from service.store.states import FOR_A_PERSON, UNDELIVERED, DeliveryState
 from service.store.tables import Delivery, DestinationRow, Document, row_id
 
 
@@ -41,19 +42,24 @@ def deliver(outbox: Outbox, delivery_id: int, now: datetime) -> None:
         if current.state in UNDELIVERED or isinstance(answer, Delivered):  # else it was stopped meanwhile
             _note(current, answer, now, destination)
             session.add(current)
+            if current.state == DeliveryState.DELIVERED:
+                ask_whether_kept(session, current, outbox.settings, now)
 
 
 def send_again(session: Session, number: int | None, now: datetime) -> int:
-    """Send again what was refused, or one delivery that has not been made; gives how many.
+    """Send again what was refused or is not kept, or one delivery that is not known to be kept; gives how many.
 
     Raises:
-        UnknownItem: no delivery of that number waits, was refused or was cancelled.
+        UnknownItem: no delivery of that number waits, was refused or cancelled, or is not confirmed.
     """
     if number is None:
-        chosen = list(session.exec(select(Delivery).where(Delivery.state == DeliveryState.REFUSED)))
+        chosen = list(session.exec(select(Delivery).where(col(Delivery.state).in_(FOR_A_PERSON))))
     else:
-        chosen = [_undelivered(session, number, (*UNDELIVERED, DeliveryState.CANCELLED))]
+        may_go = (*UNDELIVERED, DeliveryState.CANCELLED, DeliveryState.NOT_CONFIRMED)
+        chosen = [_undelivered(session, number, may_go)]
     for delivery in chosen:
+        if delivery.state in {DeliveryState.NOT_KEPT, DeliveryState.NOT_CONFIRMED}:
+            delivery.answer = ""  # it is about the object that was sent before
         delivery.state, delivery.next_attempt = DeliveryState.WAITING, now
         session.add(delivery)
         for destination in session.exec(select(DestinationRow).where(DestinationRow.name == delivery.destination)):

@@ -20,8 +20,8 @@ import socket
 import ssl
 import threading
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from socketserver import BaseServer
 from typing import Any, cast
@@ -30,7 +30,7 @@ from pynetdicom import AE, _config
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dimse_primitives import C_STORE, N_ACTION, N_EVENT_REPORT
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import P_DATA
@@ -176,6 +176,11 @@ class _Messages(DIMSEServiceProvider):
         super().__init__(association)
         self._folder = folder
         self._latest: IncomingDataSet | None = None
+        self._sending = threading.Lock()
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        with self._sending:  # the parts of two messages must not mix, now that answers come from several threads
+            super().send_msg(primitive, context_id)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         if self.message is None:
@@ -276,3 +281,20 @@ def store_request(event: Event) -> tuple[C_STORE, IncomingDataSet]:
     """Give the request of an EVT_C_STORE with its data set, as `_Messages` has put it together."""
     request = cast(C_STORE, event.request)
     return request, cast(IncomingDataSet, request.DataSet)
+
+
+@contextmanager
+def sent_data_set(event: Event) -> Iterator[IncomingDataSet]:
+    """Give the data set that came with an N-ACTION or N-EVENT-REPORT, as a file that is there no longer afterwards.
+
+    Raises:
+        OSError: it could not be written down.
+    """
+    request = cast(N_ACTION | N_EVENT_REPORT, event.request)
+    sent = request.ActionInformation if isinstance(request, N_ACTION) else request.EventInformation
+    data_set = cast(IncomingDataSet, sent)
+    try:
+        data_set.finish()
+        yield data_set
+    finally:
+        data_set.discard()

@@ -3,6 +3,10 @@
 DicomError
 ├── ReceiverNotStarted
 ├── Unaskable
+├── UnusableReference       a storage commitment's request or report lacks what it needs
+├── CommitmentRefused       a request for storage commitment is answered with a failure status
+│   ├── MayNotAsk           0124H
+│   └── TransactionOpen     0131H
 └── Refusal: an object is answered with a failure status
     ├── UnusableIdentifier   C000H
     ├── ContradictsCommand   A900H
@@ -49,3 +53,29 @@ class OutOfResources(Refusal):
     """There is no room, or the object could not be written down; the sender may try again later."""
 
     status = 0xA700
+
+
+class UnusableReference(DicomError):
+    """A request or report of a storage commitment lacks an attribute, or has one that is no UID; names it."""
+
+
+class CommitmentRefused(DicomError):
+    """A request for storage commitment is refused; the comment is as that of a `Refusal`."""
+
+    def __init__(self, status: int, comment: str) -> None:
+        super().__init__(comment)
+        self.status, self.comment = status, comment[:64]
+
+
+class MayNotAsk(CommitmentRefused):
+    """The calling title is none that may ask us to commit (PS3.7, C.4.3: not authorized)."""
+
+    def __init__(self) -> None:
+        super().__init__(0x0124, "This calling AE title may not ask for storage commitment")
+
+
+class TransactionOpen(CommitmentRefused):
+    """A request of the same Transaction UID has not been reported yet (PS3.3, C.14.1.1)."""
+
+    def __init__(self) -> None:
+        super().__init__(0x0131, "A request with this Transaction UID (0008,1195) is open")

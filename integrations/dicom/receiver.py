@@ -14,9 +14,12 @@ The association goes on after each of them. 0000H is given only after `persist` 
 
 import threading
 from collections import Counter
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import A_ASSOCIATE
@@ -47,14 +50,31 @@ _REJECTIONS: dict[tuple[int | None, int | None], str] = {
 }  # source, diagnostic: PS3.8, table 9-21
 
 
+@dataclass(frozen=True)
+class FurtherService:
+    """A service besides storage, in either role: its SOP class, and pynetdicom's handlers of its requests."""
+
+    sop_class: UID
+    transfer_syntaxes: tuple[UID, ...]
+    handlers: tuple[tuple[Any, Any], ...]
+
+
 class Receiver:
     """A running Storage SCP, made by `start_receiver`; `port` is the one it listens on."""
 
-    def __init__(self, settings: DicomSettings, intake: Intake, log: EventLog, network_timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        settings: DicomSettings,
+        intake: Intake,
+        log: EventLog,
+        network_timeout_seconds: float,
+        services: Sequence[FurtherService] = (),
+    ) -> None:
         self._settings = settings
         self._intake = intake
         self._log = log
         self._door = Door(intake, settings.charset, log)
+        self._services = services
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._server = self._listen(network_timeout_seconds)
@@ -82,6 +102,8 @@ class Receiver:
         ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         ae.add_supported_context(Verification)
+        for service in self._services:
+            ae.add_supported_context(service.sop_class, list(service.transfer_syntaxes), scu_role=True, scp_role=True)
         ae.maximum_pdu_size = MAX_PDU_BYTES
         ae.maximum_associations = self._settings.max_associations
         ae.network_timeout = network_timeout_seconds
@@ -95,6 +117,7 @@ class Receiver:
                     (evt.EVT_REQUESTED, self._reject_unreadable_titles),
                     (evt.EVT_REJECTED, self._note_rejection),
                     (evt.EVT_C_STORE, self._answer),
+                    *(handler for service in self._services for handler in service.handlers),
                 ],
                 server_class=ReceivingServer,
                 incoming=self._intake.incoming,
@@ -142,7 +165,12 @@ class Receiver:
 
 
 def start_receiver(
-    settings: DicomSettings, intake: Intake, log: EventLog, *, network_timeout_seconds: float = 60
+    settings: DicomSettings,
+    intake: Intake,
+    log: EventLog,
+    *,
+    network_timeout_seconds: float = 60,
+    services: Sequence[FurtherService] = (),
 ) -> Receiver:
     """Listen for associations, in threads of this process.
 
@@ -156,12 +184,13 @@ def start_receiver(
         intake: where objects go.
         log: gets refusals and rejections, without a patient's data.
         network_timeout_seconds: how long a peer may be silent, within an object or between objects.
+        services: what is offered besides storage.
 
     Raises:
         ReceiverNotStarted: the address or port cannot be listened on.
     """
     prepare_pynetdicom()
-    return Receiver(settings, intake, log, network_timeout_seconds)
+    return Receiver(settings, intake, log, network_timeout_seconds, services)
 
 
 def _address(event: Event) -> str:

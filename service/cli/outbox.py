@@ -25,10 +25,12 @@ app.add_typer(outbox, name="outbox")
 @outbox.command("list")
 def list_outbox(
     config: ConfigFile = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also what was delivered, replaced or cancelled.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what was delivered, kept, replaced or cancelled.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the deliveries that have not been made, with what the destination said.
+    """List the deliveries that have not been made or are not kept, with what the destination said.
 
     Example: spinelabel outbox list --config site.yaml
     """
@@ -65,10 +67,12 @@ def _line(delivery: Delivery, study: Study, view: Outlook) -> dict[str, object]:
 
 @outbox.command("retry")
 def retry_delivery(
-    delivery: Annotated[int | None, typer.Argument(help="Number of the delivery; else all refused ones.")] = None,
+    delivery: Annotated[
+        int | None, typer.Argument(help="Number of the delivery; else all that are refused or not kept.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Send again what a destination refused, or one delivery that waits or was cancelled.
+    """Send again what a destination refused or does not keep, or one delivery that waits or was cancelled.
 
     Example: spinelabel outbox retry 7 --config site.yaml
     """

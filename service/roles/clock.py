@@ -1,14 +1,16 @@
-"""The clock: the sweep several times a second, upkeep of work, cohort exports by their schedule, retention."""
+"""The clock: the sweep several times a second, upkeep of work, storage commitment, exports by schedule, retention."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
+from service.committing import commitment_rounds
 from service.heartbeat import Presence
 from service.log import change_log
 from service.lookups import look_up
@@ -25,6 +27,7 @@ from service.workflows import PendingWork
 SWEEP_EVERY = timedelta(seconds=0.3)
 TEND_EVERY = timedelta(seconds=15)
 WANT_EVERY = timedelta(seconds=2)
+COMMIT_EVERY = timedelta(seconds=1)
 EXPORT_EVERY = timedelta(seconds=5)
 RETAIN_EVERY = timedelta(hours=6)
 SWEEP_OVERDUE = timedelta(seconds=60)
@@ -46,7 +49,8 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
             log.warning("work taken up again", taken_over=tended.taken_over, asked_again=tended.asked_again)
 
     exporter = Exporter(engine, settings, log)
-    retained = Retention(engine, ObjectStore(settings.data), settings.storage)
+    store = ObjectStore(settings.data)
+    retained = Retention(engine, store, settings.storage)
 
     def want_once() -> None:
         wanted = want_studies_of_reports(engine, settings, utc_now())
@@ -73,6 +77,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         (look_up_once, WANT_EVERY),
         (export_once, EXPORT_EVERY),
         (retain_once, RETAIN_EVERY),
+        *((commit_once, COMMIT_EVERY) for commit_once in commitment_rounds(engine, store, settings)),
     )
     scheduler = scheduled(jobs, log)
     scheduler.start()
@@ -82,9 +87,10 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     scheduler.shutdown(wait=False)  # an export may take hours; what is cut short is done by the next start
 
 
-def scheduled(jobs: Iterable[tuple[Callable[[], None], timedelta]], log: FilteringBoundLogger) -> BackgroundScheduler:
+def scheduled(jobs: Sequence[tuple[Callable[[], None], timedelta]], log: FilteringBoundLogger) -> BackgroundScheduler:
     """Give a scheduler that runs each job at its start and then every so often, one at a time, however late it is."""
-    scheduler = BackgroundScheduler(timezone="UTC")
+    # A thread for each, so that a peer that does not answer never holds up the sweep.
+    scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(len(jobs))})
     for job, every in jobs:
         scheduler.add_job(
             _at_the_edge(job, log),

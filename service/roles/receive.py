@@ -6,8 +6,10 @@ from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from integrations.dicom.arrivals import Intake
+from integrations.dicom.commitment_service import commitment_service
 from integrations.dicom.incoming import clear_incoming
 from integrations.dicom.receiver import start_receiver
+from service.committing import commitment_door
 from service.heartbeat import Presence
 from service.log import change_log
 from service.receiving import Receiving
@@ -23,8 +25,14 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     """
     store = ObjectStore(settings.data, keep_free_bytes=int(settings.storage.keep_free_gb * 1e9))
     clear_incoming(store.incoming)
-    receiving = Receiving(open_database(settings.data, change_log(log)), store, settings)
-    receiver = start_receiver(settings.dicom, Intake(store.incoming, receiving.persist, receiving.keep_refused), log)
+    engine = open_database(settings.data, change_log(log))
+    receiving = Receiving(engine, store, settings)
+    receiver = start_receiver(
+        settings.dicom,
+        Intake(store.incoming, receiving.persist, receiving.keep_refused),
+        log,
+        services=[commitment_service(commitment_door(engine, store, settings), log)],
+    )
     presence.up(receiver.port, receiver.is_alive)
     log.info("listening", host=settings.dicom.host, port=receiver.port, ae_title=settings.dicom.ae_title)
     stop.wait()

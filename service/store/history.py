@@ -10,6 +10,7 @@ from sqlalchemy import insert, inspect
 from sqlalchemy.orm import Session, UOWTransaction
 
 from service.store.columns import utc_now
+from service.store.commitment_tables import Commitment
 from service.store.fetch_tables import Fetch
 from service.store.tables import Change, Delivery, Report, Study, row_id
 
@@ -18,7 +19,7 @@ from service.store.tables import Change, Delivery, Report, Study, row_id
 class _Watched:
     """A column of states whose changes are kept, with the column that says why."""
 
-    table: type[Study | Report | Delivery | Fetch]
+    table: type[Study | Report | Delivery | Fetch | Commitment]
     state: str
     reason: str
     kind: str
@@ -32,6 +33,7 @@ WATCHED = (
     _Watched(Report, "pairing", "pairing_reason", "pairing"),
     _Watched(Delivery, "state", "answer", "delivery"),
     _Watched(Fetch, "state", "answer", "fetch"),
+    _Watched(Commitment, "state", "answer", "commitment"),
 )
 
 

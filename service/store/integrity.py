@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 from sqlmodel import select
 
+from integrations.dicom.part10 import data_set_offset
 from service.errors import UnusableStore
 from service.store.database import look_at_database, reading
 from service.store.faults import named_faults
@@ -32,6 +33,19 @@ def check_integrity(engine: Engine, root: Path) -> Integrity:
     missing = tuple(file for file in files if not (root / file).exists())
     damaged = tuple(file for file in files if file not in missing and not _is_as_named(root / file))
     return Integrity(len(files), missing, damaged)
+
+
+def holds(path: Path, sha256: str, size: int) -> bool:
+    """Tell whether a file holds a data set of that digest and size in bytes; the whole file is read for it."""
+    try:
+        with path.open("rb") as file:
+            offset = data_set_offset(file)
+            if path.stat().st_size - offset != size:
+                return False
+            file.seek(offset)
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def check_pages(path: Path) -> None:

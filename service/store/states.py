@@ -48,6 +48,12 @@ class DeliveryState(StrEnum):
     WAITING = "waiting"
     QUEUED = "queued"
     DELIVERED = "delivered"
+    KEPT = "kept"
+    """The destination has committed to keep it."""
+    NOT_CONFIRMED = "not confirmed"
+    """It was delivered, and the destination was asked in vain whether it keeps it."""
+    NOT_KEPT = "not kept"
+    """It was delivered, and the destination says that it does not keep it."""
     REFUSED = "refused"
     REPLACED = "replaced"
     CANCELLED = "cancelled"
@@ -70,6 +76,19 @@ class FetchOrigin(StrEnum):
     CAMPAIGN = "campaign"
 
 
+class CommitmentState(StrEnum):
+    """How far a storage commitment has come, whoever asked for it."""
+
+    WAITING = "waiting"
+    """Our request, or our report, has not reached the peer yet."""
+    ASKED = "asked"
+    """The peer has our request, and its report is awaited."""
+    ENDED = "ended"
+    """The report was made."""
+    GIVEN_UP = "given up"
+    """Its time ran out, or the peer will have nothing of it."""
+
+
 class RunState(StrEnum):
     """What became of a run of a cohort."""
 
@@ -87,5 +106,11 @@ class RoleState(StrEnum):
     STOPPED = "stopped"
 
 
-UNDELIVERED = (DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.REFUSED)
-"""What has not reached its destination and still should."""
+UNDELIVERED = (DeliveryState.WAITING, DeliveryState.QUEUED, DeliveryState.REFUSED, DeliveryState.NOT_KEPT)
+"""What its destination does not have and still should."""
+
+HANDED_OVER = (DeliveryState.DELIVERED, DeliveryState.KEPT, DeliveryState.NOT_CONFIRMED)
+"""What its destination took and, as far as it said, has."""
+
+FOR_A_PERSON = (DeliveryState.REFUSED, DeliveryState.NOT_KEPT)
+"""What goes no further by itself."""

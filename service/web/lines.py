@@ -12,7 +12,7 @@ from service.completion import Due, NotYet, document_due, reading_due
 from service.destinations import Outlook, outlook, silent_destinations
 from service.progress import studies_progress
 from service.rest import rest_of
-from service.store.states import DeliveryState, WorkState
+from service.store.states import FOR_A_PERSON, HANDED_OVER, DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Instance, Patient, Series, Study, row_id
 
 
@@ -144,8 +144,8 @@ def _delivery_standing(deliveries: Sequence[tuple[Delivery, Outlook]]) -> Standi
         return Standing("quiet", "It has no structured report.")
     said = "; ".join(f"{each.destination}: {each.state}. {view.sentence}".strip() for each, view in deliveries)
     states = {delivery.state for delivery, _ in deliveries}
-    if DeliveryState.REFUSED in states:
+    if not states.isdisjoint(FOR_A_PERSON):
         return Standing("person", said)
-    if states <= {DeliveryState.DELIVERED, DeliveryState.CANCELLED, DeliveryState.REPLACED}:
+    if states <= {*HANDED_OVER, DeliveryState.CANCELLED, DeliveryState.REPLACED}:
         return Standing("done", said)
     return Standing("works", said)

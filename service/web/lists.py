@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from config.settings import Settings
 from service.fetches import fetches_of_reports
-from service.store.states import DeliveryState, PairingState, WorkState
+from service.store.states import FOR_A_PERSON, HANDED_OVER, DeliveryState, PairingState, WorkState
 from service.store.tables import Delivery, Document, Message, Pairing, Patient, Report, Study, row_id
 from service.web.lines import StudyLine, study_lines
 from service.web.open_items import needs_person
@@ -39,10 +39,10 @@ class UnpairedReport:
     needs_person: bool
 
 
-def _has_delivery(state: DeliveryState) -> ColumnElement[bool]:
+def _has_delivery(*states: DeliveryState) -> ColumnElement[bool]:
     on_its_way = exists().where(col(Delivery.document_id) == Document.id, col(Document.study_id) == Study.id)
     # As an expression, so that SQLite goes from the study to its deliveries and not through all in that state.
-    return on_its_way.where(func.coalesce(Delivery.state, None) == state)
+    return on_its_way.where(func.coalesce(Delivery.state, None).in_(states))
 
 
 WHICH: dict[str, Callable[[], ColumnElement[bool] | None]] = {
@@ -50,11 +50,10 @@ WHICH: dict[str, Callable[[], ColumnElement[bool] | None]] = {
     "waiting": lambda: or_(
         col(Study.document).in_(PENDING),
         col(Study.images).in_(PENDING),
-        _has_delivery(DeliveryState.WAITING),
-        _has_delivery(DeliveryState.QUEUED),
+        _has_delivery(DeliveryState.WAITING, DeliveryState.QUEUED),
     ),
-    "for a person": lambda: or_(needs_person(), _has_delivery(DeliveryState.REFUSED)),
-    "delivered": lambda: and_(col(Study.document) == WorkState.DONE, _has_delivery(DeliveryState.DELIVERED)),
+    "for a person": lambda: or_(needs_person(), _has_delivery(*FOR_A_PERSON)),
+    "delivered": lambda: and_(col(Study.document) == WorkState.DONE, _has_delivery(*HANDED_OVER)),
 }
 """The filters of the list of studies, by the name that people read."""
 

@@ -18,6 +18,7 @@ from config.settings import Settings
 from service.heartbeat import is_silent
 from service.installation import SOFTWARE
 from service.queues import queues
+from service.store.commitment_tables import Commitment
 from service.store.database import reading
 from service.store.fetch_tables import Fetch
 from service.store.states import RoleState, RunState
@@ -105,6 +106,16 @@ def _states(session: Session) -> Iterator[Metric]:
     for destination, state, count in session.exec(counted):
         deliveries.add_metric([destination, state], count)
     yield deliveries
+    commitments = GaugeMetricFamily(
+        "spinelabel_commitments",
+        "Storage commitments by peer, who asked for them (it, we), and how far they have come.",
+        labels=["peer", "asked_by", "state"],
+    )
+    by_us = col(Commitment.delivery_id).is_not(None)
+    rows = select(Commitment.peer, by_us, Commitment.state, func.count())
+    for peer, is_ours, state, count in session.exec(rows.group_by(col(Commitment.peer), by_us, col(Commitment.state))):
+        commitments.add_metric([peer, "we" if is_ours else "it", state], count)
+    yield commitments
 
 
 def _queues(session: Session, now: datetime) -> Iterator[Metric]:

@@ -11,6 +11,7 @@ from service.asked_peers import silent_peers
 from service.destinations import silence, silent_destinations
 from service.fetches import fetches_of_reports
 from service.store.states import (
+    FOR_A_PERSON,
     UNDELIVERED,
     DeliveryState,
     MessageState,
@@ -44,7 +45,7 @@ class OpenItems:
 
 def list_open_items(session: Session, most: int = NEWEST) -> OpenItems:
     """Give what waits for a person, no more than so many of each kind."""
-    kinds = (_destinations, _peers, _studies, _objects, _messages, _reports, _deliveries, _exports)
+    kinds = (_destinations, _unconfirmed, _peers, _studies, _objects, _messages, _reports, _deliveries, _exports)
     found = [list(kind(session, most + 1)) for kind in kinds]
     items = [item for kind in found for item in kind[:most]]
     ordered = sorted(items, key=lambda item: item.when, reverse=True)
@@ -75,6 +76,15 @@ def _peers(session: Session, most: int) -> Iterator[OpenItem]:
                 f"It does not answer: {row.answer}. It is asked again from {row.next_attempt:%Y-%m-%d %H:%M:%S} UTC."
             )
             yield OpenItem(f"peer {row.name}, asked for studies", row.silent_since, reason)
+
+
+def _unconfirmed(session: Session, most: int) -> Iterator[OpenItem]:
+    """Give the destinations that did not confirm what they took, each once, with what the newest of it met with."""
+    newest = select(func.max(Delivery.id)).where(Delivery.state == DeliveryState.NOT_CONFIRMED)
+    found = select(Delivery).where(col(Delivery.id).in_(newest.group_by(col(Delivery.destination)))).limit(most)
+    for row in session.exec(found):
+        reason = f"Not confirmed as kept. The newest: {row.answer} `spinelabel outbox list --all` lists them."
+        yield OpenItem(f"destination {row.destination}", row.delivered or row.next_attempt, reason)
 
 
 def _studies(session: Session, most: int) -> Iterator[OpenItem]:
@@ -119,8 +129,8 @@ def _reports(session: Session, most: int) -> Iterator[OpenItem]:
 
 
 def _deliveries(session: Session, most: int) -> Iterator[OpenItem]:
-    """Give what was refused, and what was tried in vain at a destination that answers others."""
-    refused = col(Delivery.state) == DeliveryState.REFUSED
+    """Give what was refused or is not kept, and what was tried in vain at a destination that answers others."""
+    refused = col(Delivery.state).in_(FOR_A_PERSON)
     away = exists().where(col(DestinationRow.name) == Delivery.destination, col(DestinationRow.unanswered) > 0)
     found = (
         select(Delivery, Study)

@@ -8,7 +8,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from service.fetches import fetches_of, fetches_of_study
-from service.store.states import ObjectState
+from service.store.commitment_tables import Commitment, CommitmentReference
+from service.store.states import CommitmentState, ObjectState
 from service.store.tables import (
     Change,
     Delivery,
@@ -47,6 +48,9 @@ _SAID = {
     ("document", "failed"): ("The structured report could not be written", "person"),
     ("delivery", "waiting"): ("It did not reach {destination}", "waits"),
     ("delivery", "delivered"): ("It was delivered to {destination}", "done"),
+    ("delivery", "kept"): ("{destination} says that it keeps it", "done"),
+    ("delivery", "not confirmed"): ("{destination} has it, but that it keeps it is not confirmed", "waits"),
+    ("delivery", "not kept"): ("{destination} does not keep it", "person"),
     ("delivery", "refused"): ("{destination} refused it", "person"),
     ("delivery", "replaced"): ("It is sent to {destination} no more", "quiet"),
     ("fetch", "waiting"): ("The study is asked for at the archive", "waits"),
@@ -73,6 +77,7 @@ def study_timeline(session: Session, study_id: int) -> list[Event]:
             *_changes(session, ("labels", "pairing"), [row_id(report) for report in versions]),
             *_written(documents),
             *_deliveries(session, documents),
+            *_commitments(session, study_id),
         ]
     )
 
@@ -165,3 +170,23 @@ def _deliveries(session: Session, documents: Sequence[Document]) -> Iterator[Eve
         what, word = _SAID.get((change.kind, change.state), ("", "quiet"))
         if what and (change.state != "waiting" or change.reason):  # at first it just waits for its turn
             yield Event(change.at, what.format(destination=deliveries[change.subject].destination), change.reason, word)
+
+
+def _commitments(session: Session, study_id: int) -> Iterator[Event]:
+    """Tell of peers that asked us to keep objects of a study; the objects that they asked for may be of others too."""
+    ours = select(Instance.sop_instance_uid).join(Series).where(Series.study_id == study_id)
+    named = select(CommitmentReference.commitment_id).where(col(CommitmentReference.sop_instance_uid).in_(ours))
+    counted = (
+        select(Commitment, func.count())
+        .join(CommitmentReference)
+        .where(col(Commitment.id).in_(named))
+        .group_by(col(Commitment.id))
+    )
+    for row, count in session.exec(counted):
+        objects = "1 object" if count == 1 else f"{count} objects"
+        yield Event(row.asked, f"{row.peer} asked us to commit to {objects}")
+        if row.state == CommitmentState.ENDED:
+            yield Event(row.ended or row.asked, f"{row.peer} was told what we keep of them", row.answer, "done")
+        elif row.answer:
+            at = row.ended or row.next_attempt
+            yield Event(at, f"{row.peer} has not been told what we keep of them", row.answer, "waits")

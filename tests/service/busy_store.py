@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from service.roles import ROLES
+from service.store.commitment_tables import Commitment
 from service.store.database import writing
 from service.store.fetch_tables import ACCESSION, Fetch
 from service.store.states import (
@@ -103,6 +104,9 @@ def _add_deliveries(session: Any) -> None:
                 answer=answer,
             )
         )  # fmt: skip
+    session.add(
+        Commitment(peer="pacs", our_title="SPINELABEL", delivery_id=1, asked=NOW, next_attempt=NOW, expires=NOW)
+    )
     session.add(
         DestinationRow(
             name="pacs", unanswered=3, silent_since=NOW, next_attempt=NOW + timedelta(hours=2), answer="no connection"
