@@ -80,7 +80,7 @@ def _letters(delimiters: Delimiters) -> dict[str, str]:
 
 
 def _switched(value: str, quoted: str) -> str:
-    """Read what stands after a switch of the character set, which `\\Cxxyy\\` and `\\Mxxyyzz\\` name as ISO 2022 does.
+    r"""Read what stands after a switch of the character set, which `\Cxxyy\` and `\Mxxyyzz\` name as ISO 2022 does.
 
     What stands between two switches are 7-bit bytes of that set. Where they are not, the value stays as it was sent.
     """

@@ -81,7 +81,7 @@ def _moment(numbers: list[int], fraction: str | None, zone: tzinfo) -> datetime:
 
 def _offset(sent: str) -> timezone:
     if sent == "Z":
-        return timezone.utc
+        return UTC
     distance = timedelta(hours=int(sent[1:3]), minutes=int(sent[3:].strip(":") or 0))
     return timezone(-distance if sent[0] == "-" else distance)
 
