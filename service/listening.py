@@ -42,13 +42,14 @@ class Listening:
         except Exception as error:
             self._keep(received, None, MessageState.REFUSED, f"It could not be read ({type(error).__name__}).")
             raise
-        answer = acknowledge(message.header, message.fault, stamp)
+        originally = message.rules.answers_originally
+        answer = acknowledge(message.header, message.fault, stamp, originally=originally)
         try:
             with writing(self.engine) as session:
                 self._file(session, received, message, answer)
         except Exception as error:  # noqa: BLE001  # the message is kept whatever its report does to us
             self.log.error("report not filed", error=type(error).__name__)
-            answer = acknowledge(message.header, UNFILED, stamp)
+            answer = acknowledge(message.header, UNFILED, stamp, originally=originally)
             self._keep(
                 received, answer, MessageState.REFUSED, f"Its report could not be filed ({type(error).__name__})."
             )
@@ -74,7 +75,7 @@ class Listening:
         row = _message_row(received, answer)
         row.sender = f"{message.sender}|{message.sending_facility}"
         row.control_id, row.message_type = message.control_id, message.message_type
-        row.notes = list(message.notes)
+        row.notes = [*received.notes, *message.notes]
         earlier = session.exec(
             select(Message)
             .where(Message.sender == row.sender, Message.control_id == row.control_id)

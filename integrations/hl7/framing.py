@@ -10,7 +10,11 @@ from enum import StrEnum
 from hl7.mllp.streams import CARRIAGE_RETURN, END_BLOCK, START_BLOCK
 
 _AFTER_END = frozenset(b"\r\n\x00\x0b")
-_WIDE_STARTS = (b"\xff\xfe", b"\xfe\xff", b"M\x00S\x00H\x00", b"\x00M\x00S\x00H")
+_WIDE_STARTS = tuple(
+    mark + "MSH".encode(codec)
+    for codec, marks in (("utf-16-le", (b"", b"\xff\xfe")), ("utf-16-be", (b"", b"\xfe\xff")))
+    for mark in marks
+)
 _NEW_START = START_BLOCK + b"MSH"
 
 
