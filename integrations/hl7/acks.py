@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from integrations.hl7.charset import codec_of, site_codec
+from integrations.hl7.charset import WIDE, codec_of, site_codec
 from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.escapes import escape
 from integrations.hl7.header import NO_HEADER, Header, header_of
@@ -153,7 +153,9 @@ def _write(code: str, header: Header, fault: Fault | None, stamp: Stamp) -> Ackn
 def _codec(header: Header) -> str:
     """Give what an acknowledgement is written in: what it says itself in MSH-18, echoed from a message that may lie."""
     declared = [codec_of(each) for each in header.delimiters.repetitions(header.segment.field(18))]
-    return next((codec for codec in (header.codec, *declared) if codec in declared and codec), header.codec)
+    # A message of one-byte characters that declares wide ones is not answered in wide ones.
+    fitting = (codec for codec in (header.codec, *declared) if codec in declared and codec)
+    return next((codec for codec in fitting if codec != WIDE or header.codec == WIDE), header.codec)
 
 
 def _message_type(header: Header) -> str:

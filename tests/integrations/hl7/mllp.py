@@ -1,5 +1,6 @@
 """A scripted MLLP sender, and a service that stores in memory or on disk, for tests of the listener."""
 
+import codecs
 import os
 import socket
 import ssl
@@ -123,5 +124,5 @@ class Sender:
 
 def fields_of(acknowledgement: bytes) -> dict[str, list[str]]:
     """The segments of an acknowledgement as lists of fields, by name, read with its own separator."""
-    text = acknowledgement.decode("latin-1")
+    text = acknowledgement.decode("utf-16" if acknowledgement.startswith(codecs.BOM_UTF16) else "latin-1")
     return {line[:3]: line.split(text[3]) for line in text.split("\r") if line}

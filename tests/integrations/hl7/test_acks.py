@@ -94,6 +94,14 @@ def test_an_acknowledgement_is_written_in_the_character_set_that_it_names() -> N
     assert "R\xd6S" in given.decode("utf-8")
 
 
+def test_a_message_that_wrongly_declares_wide_characters_is_answered_in_narrow_ones() -> None:
+    raw = HEADER.format(version="2.5", commit="", application="").rstrip("\r") + "||UNICODE UTF-16\r"
+
+    (given,) = acknowledge(read_message(raw.encode(), SITE).header, None, STAMP).messages()
+
+    assert given.startswith(b"MSH|")
+
+
 def test_the_version_is_echoed_with_its_country() -> None:
     (given,) = answer(None, version="2.5^DEU&&ISO3166").messages()
 
