@@ -52,6 +52,7 @@ def read_delimiters(header: str) -> Delimiters:
     if declared == "^~&":
         declared = "^~\\&"  # a sender that never escapes leaves the escape character out
     component, repetition, escape, subcomponent = (
-        declared[place] if place < len(declared) else usual for place, usual in enumerate("^~\\&")
+        declared[place] if declared[place : place + 1].isprintable() and place < len(declared) else usual
+        for place, usual in enumerate("^~\\&")
     )
     return Delimiters(separator, component, repetition, escape, subcomponent, declared[4:5] or None)

@@ -169,3 +169,9 @@ def test_an_acknowledgement_is_one_frame_whatever_the_header_holds(junk: bytes) 
     for raw in acknowledge(read.header, MISSING, STAMP).messages():
         assert not {0x0B, 0x1C, 0x0A} & set(raw)
         assert raw.count(b"\r") == 3
+
+
+def test_a_control_character_is_no_delimiter_of_an_acknowledgement() -> None:
+    (raw,) = acknowledge(read_message(b"MSH|\x0b~\\&|RIS\r", SITE).header, MISSING, STAMP).messages()
+
+    assert b"\x0b" not in raw
