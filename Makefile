@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long check clean
+.PHONY: demo test test-long check fuzz clean
 
 demo: $(VENV)/installed
 	$(BIN)/spinelabel demo --once --out demo
@@ -13,6 +13,11 @@ test: $(VENV)/test-installed check
 
 test-long: $(VENV)/test-installed
 	$(BIN)/python -m pytest -m long
+
+# A hundred thousand inputs, or ten minutes of them.
+fuzz: $(VENV)/test-installed
+	$(BIN)/pip install --quiet --disable-pip-version-check atheris==3.0.0 coverage==7.17.5
+	$(BIN)/python -m tests.fuzz.fuzz_hl7 --runs 100000 --seconds 600
 
 check: $(VENV)/test-installed
 	$(BIN)/ruff check .

@@ -3,11 +3,9 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     Field,
     ValidationError,
@@ -26,23 +24,14 @@ from config.fetch_settings import FetchSettings
 from config.files import read_yaml
 from config.image_settings import ImageSettings
 from config.section import Section
+from config.sender_settings import SenderSettings
+from config.time_zones import TimeZoneName
 from config.tls_settings import TlsSettings
 
 AeTitle = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[ -\[\]-~]*[!-\[\]-~][ -\[\]-~]*$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-
-
-def _is_time_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError("is no time zone of the IANA database, such as Europe/Berlin") from error
-    return name
-
-
-TimeZoneName = Annotated[str, AfterValidator(_is_time_zone)]
 
 
 class Peer(Section):
@@ -112,6 +101,17 @@ class Hl7Settings(Section):
     accession_from: Annotated[
         tuple[str, ...], Field(description="Fields that may hold the accession number, the best first.")
     ] = ("OBR-18", "OBR-3", "ORC-3", "OBR-2", "OBR-20")
+    tls: Annotated[
+        TlsSettings | None,
+        Field(description="Certificates of the listener; with them it takes connections by TLS only. Null is without."),
+    ] = None
+    senders: Annotated[
+        Mapping[str, SenderSettings],
+        Field(
+            description="What differs for one sender, by `MSH-3|MSH-4`, by MSH-3 alone or by `|MSH-4`, as in "
+            "`RIS|HOSPITAL`."
+        ),
+    ] = {}
 
 
 class PairingSettings(Section):
@@ -336,12 +336,18 @@ def _first_fault(error: ValidationError) -> str:
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     model: Any = Settings
+    is_name = False
     for step in location[:-1]:
-        if isinstance(step, str):
-            annotation = model.model_fields[step].annotation
-            model = (
-                annotation
-                if isinstance(annotation, type) and issubclass(annotation, BaseModel)
-                else annotation.__args__[0]
-            )
+        if is_name or not isinstance(step, str):
+            is_name = False  # the name of an entry, or its place in a list
+            continue
+        annotation = model.model_fields[step].annotation
+        is_name = isinstance(get_origin(annotation), type) and issubclass(get_origin(annotation), Mapping)
+        model = section_of(annotation)
     return list(model.model_fields)
+
+
+def section_of(annotation: Any) -> Any:
+    """Give the model of a section, of one that may be null, or of the entries of a list or mapping; else None."""
+    kinds = (annotation, *get_args(annotation))
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from config.errors import UnusableSettings
-from config.settings import Settings
+from config.settings import Settings, section_of
 
 WIDTH = 110
 HEADING = (
@@ -80,8 +80,8 @@ def _meaning(field: FieldInfo) -> str:
 
 def _entry_model(field: FieldInfo) -> type[BaseModel] | None:
     """Give the model of a section within a section, of one that may be left out, or of a list's entries."""
-    kind = (get_args(field.annotation) or (field.annotation,))[0]
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    model: type[BaseModel] | None = section_of(field.annotation)
+    return model
 
 
 def _yaml(value: Any) -> str:

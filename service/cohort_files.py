@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from config.files import read_yaml
-from config.settings import TimeZoneName
+from config.time_zones import TimeZoneName
 from service.calendar import check_cron
 from service.errors import UnknownCohort, UnusableCohort
 

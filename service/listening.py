@@ -2,10 +2,11 @@
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlalchemy import Engine, true
+from sqlmodel import col, select
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
@@ -42,13 +43,16 @@ class Listening:
         except Exception as error:
             self._keep(received, None, MessageState.REFUSED, f"It could not be read ({type(error).__name__}).")
             raise
-        answer = acknowledge(message.header, message.fault, stamp)
+        originally = message.rules.answers_originally
+        answer = acknowledge(message.header, message.fault, stamp, originally=originally)
         try:
             with writing(self.engine) as session:
-                self._file(session, received, message, answer)
+                row = _message_row(received, answer)
+                file_message(Filing(session, self.settings, received.received_at), row, message, received.notes)
+                self.log.info("message kept", message=row_id(row), state=row.state, ack=row.ack_code)
         except Exception as error:  # noqa: BLE001  # the message is kept whatever its report does to us
             self.log.error("report not filed", error=type(error).__name__)
-            answer = acknowledge(message.header, UNFILED, stamp)
+            answer = acknowledge(message.header, UNFILED, stamp, originally=originally)
             self._keep(
                 received, answer, MessageState.REFUSED, f"Its report could not be filed ({type(error).__name__})."
             )
@@ -70,34 +74,37 @@ class Listening:
             row.state, row.reason = state, reason
             session.add(row)
 
-    def _file(self, session: Session, received: ReceivedMessage, message: ReadMessage, answer: Answer) -> None:
-        row = _message_row(received, answer)
-        row.sender = f"{message.sender}|{message.sending_facility}"
-        row.control_id, row.message_type = message.control_id, message.message_type
-        row.notes = list(message.notes)
-        earlier = session.exec(
-            select(Message)
-            .where(Message.sender == row.sender, Message.control_id == row.control_id)
-            .where(Message.state != MessageState.REFUSED)  # what was refused is taken when it can be
-            .order_by(col(Message.id))
-        ).all()
-        same = next((before for before in earlier if before.sha256 == row.sha256), None)
-        if same is not None:
-            row.state, row.repeat_of = MessageState.REPEATED, same.id
-        elif message.fault is not None:
-            row.state = MessageState.REFUSED
-            row.reason = f"{message.fault.place}: {message.fault.problem} Correct it at the sender and send it again."
-        else:
-            row.state = MessageState.REPORT if message.reports else MessageState.KEPT
-        if earlier and same is None:
-            row.notes = [*row.notes, "control id: used before for another message"]
+
+def file_message(filing: Filing, row: Message, message: ReadMessage, batch_notes: Sequence[str]) -> None:
+    """Write a message's row, decide what it is, and file its reports; a row that is there already is decided anew."""
+    session = filing.session
+    sender = f"{message.sender}|{message.sending_facility}"
+    earlier = session.exec(
+        select(Message)
+        .where(Message.sender == sender, Message.control_id == message.control_id)
+        .where(Message.state != MessageState.REFUSED)  # what was refused is taken when it can be
+        .where(true() if row.id is None else col(Message.id) != row.id)
+        .order_by(col(Message.id))
+    ).all()
+    row.sender, row.reason = sender, ""
+    row.control_id, row.message_type = message.control_id, message.message_type
+    row.notes = [*batch_notes, *message.notes]
+    same = next((before for before in earlier if before.sha256 == row.sha256), None)
+    if same is not None:
+        row.state, row.repeat_of = MessageState.REPEATED, same.id
+    elif message.fault is not None:
+        row.state = MessageState.REFUSED
+        row.reason = f"{message.fault.place}: {message.fault.problem} Correct it at the sender and send it again."
+    else:
+        row.state = MessageState.REPORT if message.reports else MessageState.KEPT
+    if earlier and same is None:
+        row.notes = [*row.notes, "control id: used before for another message"]
+    session.add(row)
+    session.flush()
+    if row.state == MessageState.REPORT:
+        notes = file_reports(filing, row, message.reports)
+        row.notes = [*row.notes, *notes]
         session.add(row)
-        session.flush()
-        if row.state == MessageState.REPORT:
-            notes = file_reports(Filing(session, self.settings, received.received_at), row, message.reports)
-            row.notes = [*row.notes, *notes]
-            session.add(row)
-        self.log.info("message kept", message=row_id(row), state=row.state, ack=row.ack_code)
 
 
 def _message_row(received: ReceivedMessage | IncompleteMessage, answer: Answer | None) -> Message:

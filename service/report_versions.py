@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, and_, col, or_, select
 
 from config.settings import Settings
 from integrations.hl7.oru import read_message
@@ -15,6 +15,12 @@ from service.candidates import keep_decision, pair_report, report_changed
 from service.store.findings import supersede_findings
 from service.store.states import WorkState
 from service.store.tables import Message, OrderNumber, Report, row_id
+
+_SAID = (
+    *("accession", "accession_issuer", "study_uid", "patient_identifier", "patient_authority", "patient_name"),
+    *("birth_date", "sex", "procedure", "observed", "status", "text", "filler_number", "placer_number"),
+)
+"""What a report says; where one of these is read otherwise than before, it is another version."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +64,59 @@ def _file(filing: Filing, message: Message, ordinal: int, report: ReportMessage,
         row.labels, row.labels_reason = WorkState.HELD, "A newer or more final version is current."
         session.add(row)
         return "version: older or less final than the current one; kept in its history"
+    _make_current(filing, row, now_current, [] if replaced is None else [replaced])
+    return ""
+
+
+def _make_current(filing: Filing, row: Report, report: ReportMessage, replaced: Sequence[Report]) -> None:
+    session = filing.session
     session.add(row)
     session.flush()
-    covers = set(now_current.covers)
+    covers = set(report.covers)
     session.add_all(
         OrderNumber(report_id=row_id(row), number=number, is_accession=number in covers)
-        for number in covers | {each.number for each in now_current.order_numbers}
+        for number in covers | {each.number for each in report.order_numbers}
     )
     session.flush()
-    if replaced is not None:
-        _replace(session, replaced, row, now)
-    pair_report(session, row, filing.settings, now)
-    return ""
+    for each in replaced:
+        _replace(session, each, row, filing.now)
+    pair_report(session, row, filing.settings, filing.now)
+
+
+def file_again(filing: Filing, message: Message, reports: Sequence[ReportMessage]) -> list[str]:
+    """File the reports of a message whose reports are in the table, as the present settings read it.
+
+    Gives what changed: a report that now says something else becomes a new version, which replaces the one before.
+    """
+    accessions = [report.accession for report in reports]
+    changes: list[str] = []
+    for ordinal, report in enumerate(reports):
+        key = _order_key(report, message, ordinal)
+        if accessions.count(report.accession) > 1:
+            key += f" {report.filler_number or ordinal}"
+        changes += _file_anew(filing, message, ordinal, key)
+    return changes
+
+
+def _file_anew(filing: Filing, message: Message, ordinal: int, key: str) -> list[str]:
+    session = filing.session
+    own = (Report.message_id == message.id, Report.ordinal == ordinal)
+    rows = list(session.exec(select(Report).where(or_(Report.order_key == key, and_(*own))).order_by(col(Report.id))))
+    arrived = []
+    for row in rows:
+        row.order_key = key
+        sent = read_message(session.get_one(Message, row.message_id).raw, filing.settings.hl7).reports
+        if row.ordinal < len(sent):
+            arrived.append(sent[row.ordinal])
+    report = current_version(arrived)
+    fresh = _row(report, message, ordinal, key, filing.now)
+    current = [row for row in rows if row.superseded_by is None]
+    changed = [name for name in _SAID if any(getattr(row, name) != getattr(fresh, name) for row in current)]
+    if current and not changed:
+        return []
+    fresh.version = len(rows) + 1
+    _make_current(filing, fresh, report, current)
+    return [f"report {row_id(fresh)} is a new version; changed: {', '.join(changed).replace('_', ' ') or 'all'}"]
 
 
 def _order_key(report: ReportMessage, message: Message, ordinal: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from integrations.hl7.charset import site_codec
+from integrations.hl7.charset import WIDE, codec_of, site_codec
 from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.escapes import escape
 from integrations.hl7.header import NO_HEADER, Header, header_of
@@ -28,6 +28,17 @@ _CODE_TEXT = {
     "205": "Duplicate key identifier",
     "207": "Application internal error",
 }
+CONDITIONS = {"AL": "always", "NE": "never", "ER": "when it is refused", "SU": "when it is taken"}
+"""HL7 table 0155: when an acknowledgement is wanted."""
+CODES = {
+    "AA": "Original mode, or MSH-16 asks for it: the message is stored and taken.",
+    "AE": "As AA, when the message is stored and not taken (ERR says why), or could not be stored.",
+    "AR": "As AA, when the header (MSH-9, MSH-10, MSH-11, MSH-12) is at fault, or there is none.",
+    "CA": "MSH-15 asks for it: the message is stored and taken.",
+    "CE": "As CA, when the message is stored and not taken; ERR says why.",
+    "CR": "As CA, when the header is at fault.",
+}
+"""HL7 table 0008: the codes of MSA-1 that are given, and when."""
 _FRAMING = re.compile(r"[\x00-\x08\x0a-\x1f]")
 _LATEST_KNOWN = "2.5.1"
 
@@ -68,11 +79,14 @@ class Stamp:
     new_control_id: Callable[[], str]
 
 
-def acknowledge(header: Header, fault: Fault | None, stamp: Stamp) -> Answer:
-    """Answer a message that has been stored: accepted where `fault` is None, else refused with the place named."""
+def acknowledge(header: Header, fault: Fault | None, stamp: Stamp, *, originally: bool = False) -> Answer:
+    """Answer a message that has been stored: accepted where `fault` is None, else refused with the place named.
+
+    `originally` answers in original mode whatever the message asks for.
+    """
     verdict = "A" if fault is None else "R" if fault.rejects else "E"
-    commit, application = header.value(15).upper(), header.value(16).upper()
-    if not commit and not application:
+    commit, application = (_condition(header.value(field)) for field in (15, 16))
+    if originally or (not commit and not application):
         return Answer(None, _write(f"A{verdict}", header, fault, stamp))
     return Answer(
         _write(f"C{verdict}", header, fault, stamp) if _wants(commit, fault) else None,
@@ -95,6 +109,11 @@ def refuse_unstored(raw: bytes, fault: Fault, stamp: Stamp) -> Answer:
     if not header.control_id:
         raise UnreadableMessage("MSH-10 is missing, so the message cannot be answered.")
     return Answer(None, _write("AE", header, fault, stamp))
+
+
+def _condition(sent: str) -> str:
+    """Give MSH-15 or MSH-16; a value that table 0155 lacks asks for nothing, or its sender would wait for ever."""
+    return sent.upper() if sent.upper() in CONDITIONS else ""
 
 
 def _wants(condition: str, fault: Fault | None) -> bool:
@@ -127,8 +146,16 @@ def _write(code: str, header: Header, fault: Fault | None, stamp: Stamp) -> Ackn
     ]
     if fault is not None:
         segments.append(_error(fault, header))
-    raw = "".join(f"{segment}\r" for segment in segments).encode(header.codec, "replace")
+    raw = "".join(f"{segment}\r" for segment in segments).encode(_codec(header), "replace")
     return Acknowledgement(code, header.control_id, fault, header.value(5) or OUR_NAME, header.value(3), raw)
+
+
+def _codec(header: Header) -> str:
+    """Give what an acknowledgement is written in: what it says itself in MSH-18, echoed from a message that may lie."""
+    declared = [codec_of(each) for each in header.delimiters.repetitions(header.segment.field(18))]
+    # A message of one-byte characters that declares wide ones is not answered in wide ones.
+    fitting = (codec for codec in (header.codec, *declared) if codec in declared and codec)
+    return next((codec for codec in fitting if codec != WIDE or header.codec == WIDE), header.codec)
 
 
 def _message_type(header: Header) -> str:

@@ -5,6 +5,7 @@ Source: HL7 2.x chapter 2, MSH-18, and HL7 table 0211.
 
 import codecs
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from integrations.hl7.errors import UnusableHl7Setting
@@ -14,21 +15,48 @@ _CODECS = {
     "UNICODE": "utf-8",
     "UNICODEUTF8": "utf-8",
     "UTF8": "utf-8",
+    "UTF16": "utf-16",
+    "UNICODEUTF16": "utf-16",
     "LATIN1": "cp1252",
     "LATIN2": "iso8859-2",
     "ISOIR6": "ascii",
     "ISOIR100": "cp1252",
     "ISOIR101": "iso8859-2",
     "ISOIR192": "utf-8",
+    "ISOIR13": "cp932",
+    "ISOIR14": "cp932",
     "ISOIR87": "iso2022_jp",
-    "ISOIR159": "iso2022_jp_1",
+    "ISOIR159": "iso2022_jp_2",
+    "JISX0202": "iso2022_jp_2",
+    "JAS2020": "iso2022_jp_2",
+    "ISO2022JP": "iso2022_jp_2",
+    "SHIFTJIS": "cp932",
+    "SJIS": "cp932",
+    "WINDOWS31J": "cp932",
+    "EUCJP": "euc_jp",
+    "EUCKR": "euc_kr",
     "KSX1001": "euc_kr",
-    "CNS116431992": "euc_tw",
+    "KSC5601": "euc_kr",
     "GB180302000": "gb18030",
-    "BIG5": "big5",
+    "GB18030": "gb18030",
+    "GB2312": "gb18030",
+    "GBK": "gb18030",
+    "BIG5": "cp950",
+    "ISOIR166": "tis_620",
+    "TIS620": "tis_620",
+    "KOI8R": "koi8_r",
+    "KOI8U": "koi8_u",
 }
 _LATIN_PART = re.compile(r"(?:ISO)?8859(1[0-6]|[1-9])")
 _WINDOWS_PAGE = re.compile(r"(?:WINDOWS|WIN|CP)(125[0-8])")
+_OLD_PAGE = re.compile(r"(?:IBM|CP|DOS)(437|850|852|855|857|858|866|932|936|949|950)")
+_SWITCHING = "iso2022_jp_2"
+_ESCAPE = b"\x1b"
+_WIDE = re.compile(
+    rb"[\x00\r\n]*?(?:\xfe\xff|(?=\x00M\x00S\x00H)|(?P<little>\xff\xfe|(?=M\x00S\x00H\x00|[FB]\x00H\x00S\x00)))"
+)
+WIDE = "utf-16"
+"""The codec of messages whose characters are two bytes wide."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +78,8 @@ def codec_of(name: str) -> str | None:
         return f"cp{page[1]}"
     if part := _LATIN_PART.fullmatch(plain):
         return "cp1252" if part[1] == "1" else _existing(f"iso8859-{part[1]}")
+    if old := _OLD_PAGE.fullmatch(plain):
+        return f"cp{old[1]}"
     return _existing(_CODECS.get(plain))
 
 
@@ -60,28 +90,33 @@ def site_codec(name: str) -> str:
         UnusableHl7Setting: HL7 knows no such character set.
     """
     codec = codec_of(name)
-    if codec is None:
+    if codec is None or codec == WIDE:
         raise UnusableHl7Setting(f"hl7.charset: {name} is no known character set; write it as in 8859/1 or UTF-8.")
     return codec
 
 
-def decode(raw: bytes, declared: str, site: str) -> Decoded:
+def decode(raw: bytes, declared: str, site: str, more: Sequence[str] = ()) -> Decoded:
     """Turn the bytes of one message into text without losing any of them.
 
-    `declared` is MSH-18 (its first repetition), `site` a codec from `site_codec`.
+    `declared` is the first repetition of MSH-18, `more` are those after it, and `site` a codec from `site_codec`.
+    Where several are declared, the bytes are of the first that they fit, UTF-8 before those that fit anything.
     """
     notes: list[str] = []
-    codec = codec_of(declared) if declared else None
-    if codec is not None:
+    names = [name for name in (declared, *more) if name.strip()]
+    codecs_named = [codec_of(name) for name in names]
+    tried = [codec for codec in _in_order(codecs_named, raw) if codec != WIDE]  # a wide one is seen before this
+    for codec in tried:
         text = _strictly(raw, codec)
         if text is not None:
-            if codec.startswith(("cp", "iso8859")) and not raw.isascii() and _strictly(raw, "utf-8") is not None:
+            if codec.startswith(("cp125", "iso8859")) and not raw.isascii() and _strictly(raw, "utf-8") is not None:
                 notes.append(f"charset: read as declared ({codec}), though the bytes are also valid UTF-8")
             return Decoded(text, codec, tuple(notes))
         notes.append(f"charset: the bytes do not fit the declared {codec}")
-    elif declared:
+    if WIDE in codecs_named:
+        notes.append(f"charset: the bytes do not fit the declared {WIDE}")
+    if None in codecs_named:
         notes.append("charset: MSH-18 names no known character set")
-    text = None if codec == "utf-8" else _strictly(raw, "utf-8")
+    text = None if "utf-8" in tried else _strictly(raw, "utf-8")
     if text is not None:
         if notes:
             notes.append("charset: read as utf-8")
@@ -89,6 +124,22 @@ def decode(raw: bytes, declared: str, site: str) -> Decoded:
     fallback = site if _strictly(raw, site) is not None else "latin-1"
     notes.append(f"charset: read as {fallback}, the site's fall-back")
     return Decoded(raw.decode(fallback), fallback, tuple(notes))
+
+
+def widened(raw: bytes) -> str | None:
+    """Give the text of a message whose characters are two bytes wide (UTF-16, either way round); None for others."""
+    found = _WIDE.match(raw)
+    if found is None:
+        return None
+    return _strictly(raw[found.end() :], "utf-16-be" if found["little"] is None else "utf-16-le")
+
+
+def _in_order(named: Sequence[str | None], raw: bytes) -> list[str]:
+    """Put the declared codecs in the order to try; escape sequences in the bytes say that they are switched between."""
+    known = list(dict.fromkeys(codec for codec in named if codec is not None))
+    if _ESCAPE in raw and any(codec.startswith("iso2022") for codec in known):
+        return [_SWITCHING, *(codec for codec in known if codec != _SWITCHING)]
+    return sorted(known, key=lambda codec: codec != "utf-8") if len(known) > 1 else known
 
 
 def _existing(codec: str | None) -> str | None:

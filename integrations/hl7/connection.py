@@ -11,7 +11,9 @@ from hl7.mllp import HL7StreamReader, HL7StreamWriter
 from structlog.typing import FilteringBoundLogger
 
 from config.errors import SpinelabelError
+from config.settings import Hl7Settings
 from integrations.hl7.acks import NOT_STORED, TOO_LONG, Answer, Stamp, refuse_unstored
+from integrations.hl7.batches import answered_batch, read_batch, wants_batch
 from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.framing import CutShort, Deframer, Frame, IncompleteFrame
 from integrations.hl7.segments import split_messages
@@ -21,11 +23,15 @@ CHUNK = 65536
 
 @dataclass(frozen=True)
 class ReceivedMessage:
-    """One message as it came, without framing; `peer` is the address it came from."""
+    """One message as it came, without framing; `peer` is the address it came from.
+
+    `notes` are what the batch that it came in has to say, for the message log.
+    """
 
     raw: bytes
     peer: str
     received_at: datetime
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,13 +61,14 @@ class ListenerLimits:
     """What one sender may ask of the listener.
 
     `frame_seconds` is from the start of a frame to its end; between frames a connection may rest for ever.
-    `end_seconds` is how long a frame that ends in FS waits for its CR.
+    `handshake_seconds` is what TLS may take to begin, `end_seconds` how long a frame that ends in FS waits for its CR.
     """
 
     frame_bytes: int = 4 * 1024 * 1024
     frame_seconds: float = 60
     end_seconds: float = 0.5
     connections: int = 64
+    handshake_seconds: float = 10
 
 
 @dataclass
@@ -84,6 +91,7 @@ class Reception:
     counts: ListenerCounts
     log: FilteringBoundLogger
     threads: concurrent.futures.Executor
+    settings: Hl7Settings
 
 
 class Connection:
@@ -160,17 +168,26 @@ class Connection:
             if frame.reason is CutShort.TOO_LONG:
                 await self._send(refuse_unstored(frame.content, TOO_LONG, _stamp()))
         elif frame.content.strip():
-            for raw in split_messages(frame.content):
-                await self._send(await self._store(raw))
+            await self._answer_all(split_messages(frame.content))
 
-    async def _store(self, raw: bytes) -> Answer:
+    async def _answer_all(self, messages: Sequence[bytes]) -> None:
+        """Store each message of a frame and answer it at once, or all together where the sender wants a batch."""
+        batch = read_batch(messages)
+        if not wants_batch(batch, self._reception.settings):
+            for place, raw in enumerate(messages):
+                await self._send(await self._store(raw, batch.notes_on(place)))
+            return
+        answers = [await self._store(raw, batch.notes_on(place)) for place, raw in enumerate(messages)]
+        await self._write([answered_batch(batch, answers, _stamp())])
+
+    async def _store(self, raw: bytes, notes: tuple[str, ...]) -> Answer:
         """Have the service store a message, and give its answer or, where that fails, a refusal.
 
         Raises:
             UnreadableMessage: it is not stored and cannot be refused either.
         """
         self._reception.counts.messages += 1
-        message = ReceivedMessage(raw, self._peer, datetime.now(UTC))
+        message = ReceivedMessage(raw, self._peer, datetime.now(UTC), notes)
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._reception.threads, self._reception.doors.receive, message)
@@ -180,7 +197,10 @@ class Connection:
             return refuse_unstored(raw, NOT_STORED, _stamp())
 
     async def _send(self, answer: Answer) -> None:
-        for raw in answer.messages():
+        await self._write(answer.messages())
+
+    async def _write(self, messages: Sequence[bytes]) -> None:
+        for raw in messages:
             self._writer.writeblock(raw)
         async with asyncio.timeout(self._reception.limits.frame_seconds):
             await self._writer.drain()

@@ -49,7 +49,10 @@ def read_delimiters(header: str) -> Delimiters:
     if not separator or separator.isalnum() or separator.isspace() or not separator.isprintable():
         raise UnreadableMessage("MSH-1 is no field separator. Correct the message at the sender and send it again.")
     declared = header[4:].split("\r", 1)[0].split("\n", 1)[0].split(separator, 1)[0]
+    if declared == "^~&":
+        declared = "^~\\&"  # a sender that never escapes leaves the escape character out
     component, repetition, escape, subcomponent = (
-        declared[place] if place < len(declared) else usual for place, usual in enumerate("^~\\&")
+        declared[place] if declared[place : place + 1].isprintable() and place < len(declared) else usual
+        for place, usual in enumerate("^~\\&")
     )
     return Delimiters(separator, component, repetition, escape, subcomponent, declared[4:5] or None)

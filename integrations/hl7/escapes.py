@@ -7,6 +7,7 @@ from integrations.hl7.delimiters import NULL, Delimiters
 
 _LONGEST_GAP = 20
 _COMMAND = re.compile(r"\.(br|sp|fi|nf|in|ti|sk|ce)\s*([+-]?\d{0,9})")
+_SWITCH = r"{mark}[CM]([0-9A-Fa-f]{{4,6}}){mark}"
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -20,16 +21,17 @@ def unescape(value: str, delimiters: Delimiters, codec: str) -> str:
     if mark not in value:
         return value
     quoted = re.escape(mark)
+    value = _switched(value, quoted)
     hexadecimal = rf"(?:{quoted}X(?:[0-9A-Fa-f]{{2}})+{quoted})+"
     letters = _letters(delimiters)
-    known = rf"{quoted}(?:[{''.join(letters)}]|\.[a-z]{{2}}\s*[+-]?\d{{0,9}}){quoted}"
+    known = rf"{quoted}(?:[{''.join(letters)}]|\.[A-Za-z]{{2}}\s*[+-]?\d{{0,9}}){quoted}"
 
     def replace(found: re.Match[str]) -> str:
         sequence = found[0]
         if sequence.startswith(f"{mark}X"):
             return _from_bytes(bytes.fromhex("".join(sequence.replace(f"{mark}X", "").split(mark))), codec)
         content = sequence[len(mark) : -len(mark)]
-        return letters[content] if content in letters else _formatted(content, sequence)
+        return letters[content] if content in letters else _formatted(content.lower(), sequence)
 
     return re.sub(f"{hexadecimal}|{known}", replace, value)
 
@@ -75,6 +77,22 @@ def _letters(delimiters: Delimiters) -> dict[str, str]:
         "N": "",
     }
     return letters if delimiters.truncation is None else letters | {"P": delimiters.truncation}
+
+
+def _switched(value: str, quoted: str) -> str:
+    r"""Read what stands after a switch of the character set, which `\Cxxyy\` and `\Mxxyyzz\` name as ISO 2022 does.
+
+    What stands between two switches are 7-bit bytes of that set. Where they are not, the value stays as it was sent.
+    """
+    switch = re.compile(_SWITCH.format(mark=quoted))
+    first = switch.search(value)
+    if first is None:
+        return value
+    written = switch.sub(lambda found: "\x1b" + bytes.fromhex(found[1]).decode("latin-1"), value[first.start() :])
+    try:
+        return value[: first.start()] + written.encode("ascii").decode("iso2022_jp_2")
+    except (UnicodeError, ValueError):
+        return value
 
 
 def _from_bytes(content: bytes, codec: str) -> str:

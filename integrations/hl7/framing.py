@@ -10,6 +10,11 @@ from enum import StrEnum
 from hl7.mllp.streams import CARRIAGE_RETURN, END_BLOCK, START_BLOCK
 
 _AFTER_END = frozenset(b"\r\n\x00\x0b")
+_WIDE_STARTS = tuple(
+    mark + "MSH".encode(codec)
+    for codec, marks in (("utf-16-le", (b"", b"\xff\xfe")), ("utf-16-be", (b"", b"\xfe\xff")))
+    for mark in marks
+)
 _NEW_START = START_BLOCK + b"MSH"
 
 
@@ -102,11 +107,15 @@ class Deframer:
             self._searched = place
             if place + 1 == len(self._buffer):
                 return None
-            if self._buffer[place + 1] in _AFTER_END:
+            if self._buffer[place + 1] in _AFTER_END and not self._is_half_a_character(place):
                 return place
             self._searched = place + 1
         self._searched = len(self._buffer)
         return None
+
+    def _is_half_a_character(self, place: int) -> bool:
+        """Tell whether FS is a byte of a wide character (UTF-16), as in a curly quotation mark."""
+        return self._buffer[place + 1] == 0 and self._buffer.startswith(_WIDE_STARTS)
 
     def _take(self, end: int) -> list[Frame | IncompleteFrame]:
         content = bytes(self._buffer[:end])

@@ -15,7 +15,8 @@ from integrations.hl7.segments import Parsed, Segment
 _UID = re.compile(r"(?=.{5,64}\Z)[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _STUDY_UID_FIELDS = {"ZDS": 1, "IPC": 3}
 _STUDY_UID_TYPES = {"HD", "RP", "UI", "EI", "ST"}
-_STUDY_UID_CODE = "113014"
+_STUDY_UID_CODES = {"113014", "110180"}
+_IN_ADDRESS = re.compile(r"(?i)[?&;\\](?:T\\)?study(?:instance)?uid=([0-9.]+)")
 _CLEARABLE = {"family": (5, 1), "given": (5, 2), "middle": (5, 3), "birth_date": (7, 1), "sex": (8, 1)}
 
 
@@ -82,8 +83,13 @@ def read_patient(pid: Segment, parsed: Parsed, authority: str | None, types: Seq
 def patient_ids(field: str, parsed: Parsed) -> list[PatientId]:
     """Give the identifiers of a field such as PID-3 or MRG-1; null and empty repetitions are none."""
     sent = parsed.delimiters.repetitions(field)
-    ids = (PatientId(*(component(each, parsed, number) for number in (1, 4, 5))) for each in sent)
+    ids = (PatientId(component(each, parsed, 1), _authority(each, parsed), component(each, parsed, 5)) for each in sent)
     return [each for each in ids if each.id]
+
+
+def _authority(identifier: str, parsed: Parsed) -> str:
+    """Give the name of CX-4, or where it has none, its universal id."""
+    return component(identifier, parsed, 4) or component(identifier, parsed, 4, sub=2)
 
 
 def best_id(ids: Iterable[PatientId], authority: str | None, types: Sequence[str]) -> PatientId | None:
@@ -103,9 +109,21 @@ def order_numbers(order: Iterable[Segment | None], places: Iterable[FieldPlace],
     for place in places:
         field = segments[place.segment].field(place.field) if place.segment in segments else ""
         if number := component(field, parsed, 1):
-            issuer = component(field, parsed, 2) or component(field, parsed, 1, sub=2)
-            found.append(OrderNumber(place, number, issuer))
+            found.append(OrderNumber(place, number, _issuer(field, parsed)))
     return found
+
+
+def _issuer(field: str, parsed: Parsed) -> str:
+    """Give the namespace of an entity identifier, or where it has none, its universal id, in components or below."""
+    places = ((2, 1), (1, 2), (3, 1), (1, 3))
+    return next((value for number, sub in places if (value := component(field, parsed, number, sub))), "")
+
+
+def parent_numbers(request: Segment, parsed: Parsed) -> list[OrderNumber]:
+    """Give the filler's and the placer's number of the order that OBR-29 says this one belongs to."""
+    field, place = request.field(29), FieldPlace("OBR", 29, request.number)
+    both = ((component(field, parsed, number), component(field, parsed, number, sub=2)) for number in (2, 1))
+    return [OrderNumber(place, number, issuer) for number, issuer in both if number]
 
 
 def study_uid(segments: Iterable[Segment], parsed: Parsed) -> str | None:
@@ -114,7 +132,8 @@ def study_uid(segments: Iterable[Segment], parsed: Parsed) -> str | None:
         if segment.name in _STUDY_UID_FIELDS:
             value = component(segment.field(_STUDY_UID_FIELDS[segment.name]), parsed, 1)
         elif segment.name == "OBX" and _points_to_study(segment, parsed):
-            value = component(segment.field(5), parsed, 1)
+            address = _IN_ADDRESS.search(segment.field(5))  # of a viewer, whose & may not be escaped
+            value = address[1] if address else component(segment.field(5), parsed, 1)
         else:
             continue
         if _UID.fullmatch(value):
@@ -124,7 +143,7 @@ def study_uid(segments: Iterable[Segment], parsed: Parsed) -> str | None:
 
 def _points_to_study(obx: Segment, parsed: Parsed) -> bool:
     kind = obx.field(2).strip().upper()
-    named = component(obx.field(3), parsed, 1) == _STUDY_UID_CODE
+    named = component(obx.field(3), parsed, 1) in _STUDY_UID_CODES
     return kind in {"HD", "RP"} or (named and kind in _STUDY_UID_TYPES)
 
 

@@ -7,7 +7,10 @@ from typing import Any
 
 from config.settings import Hl7Settings
 from integrations.hl7.acks import Acknowledgement, Stamp, acknowledge, refuse_unreadable
+from integrations.hl7.batches import read_batch
+from integrations.hl7.charset import widened
 from integrations.hl7.errors import UnreadableMessage
+from integrations.hl7.explaining import NO_ENTRY, what_entry_changes, why_of
 from integrations.hl7.framing import CutShort, Deframer, Frame
 from integrations.hl7.identifiers import PatientId
 from integrations.hl7.merges import Merge, current_ids
@@ -38,14 +41,15 @@ def inspect_messages(files: Iterable[Path], settings: Hl7Settings) -> dict[str, 
     merges: list[Merge] = []
     seen: dict[tuple[str, str], bytes] = {}
     for file in files:
-        for raw, cut in _messages_in(file.read_bytes()):
+        for raw, cut, batch in _messages_in(file.read_bytes()):
             read = _read(raw, settings) if cut is None else None
-            noted = [cut] if cut is not None else _noted(read, seen, raw)
-            messages.append({"file": str(file), **_answered(read, cut), "noted": noted})
+            noted = [cut] if cut is not None else [*batch, *_noted(read, seen, raw)]
+            entry = what_entry_changes(raw, read, settings) if read is not None else NO_ENTRY
+            messages.append({"file": str(file), **_answered(read, cut), "noted": noted, **entry})
             if read is not None and read.fault is None:
                 merges += read.merges
-                for report in read.reports:
-                    reports.setdefault(_key(report), []).append((read, report))
+                for key, report in _keyed(read.reports):
+                    reports.setdefault(key, []).append((read, report))
     now = current_ids(merges)
     return {
         "messages": messages,
@@ -57,17 +61,23 @@ def inspect_messages(files: Iterable[Path], settings: Hl7Settings) -> dict[str, 
     }
 
 
-def _messages_in(content: bytes) -> Iterator[tuple[bytes, str | None]]:
-    """Give each message of a file with the reason where it is cut short, else None."""
-    if b"\x0b" not in content:
-        yield from ((raw, None) for raw in split_messages(content))
+def _messages_in(content: bytes) -> Iterator[tuple[bytes, str | None, tuple[str, ...]]]:
+    """Give each message of a file, with the reason where it is cut short, else None, and what its batch says."""
+    if b"\x0b" not in content or (widened(content) is not None and not content.startswith(b"\x0b")):
+        yield from _in_frame(content)
         return
     deframer = Deframer(limit=len(content))
     for frame in [*deframer.feed(content), *deframer.finish(CutShort.CLOSED)]:
         if isinstance(frame, Frame):
-            yield from ((raw, None) for raw in split_messages(frame.content) if raw.strip())
+            yield from _in_frame(frame.content)
         else:
-            yield frame.content, frame.reason.value
+            yield frame.content, frame.reason.value, ()
+
+
+def _in_frame(content: bytes) -> Iterator[tuple[bytes, str | None, tuple[str, ...]]]:
+    messages = split_messages(content)
+    batch = read_batch(messages)
+    yield from ((raw, None, batch.notes_on(place)) for place, raw in enumerate(messages) if raw.strip())
 
 
 def _read(raw: bytes, settings: Hl7Settings) -> ReadMessage | None:
@@ -90,7 +100,7 @@ def _answered(read: ReadMessage | None, cut: str | None) -> dict[str, Any]:
     if read is None:
         refusal = None if cut is not None else refuse_unreadable(_STAMP).application
         return {"control_id": None, "message_type": None, "ack": _described(refusal), "commit_ack": None}
-    answer = acknowledge(read.header, read.fault, _STAMP)
+    answer = acknowledge(read.header, read.fault, _STAMP, originally=read.rules.answers_originally)
     return {
         "control_id": read.control_id,
         "message_type": read.message_type,
@@ -106,18 +116,33 @@ def _described(acknowledgement: Acknowledgement | None) -> dict[str, Any] | None
     return {
         "code": acknowledgement.code,
         "control_id": acknowledgement.control_id,
-        "err": fault and {"segment": fault.place.segment, "field": fault.place.field or None, "code": fault.code},
+        "err": fault
+        and {
+            "segment": fault.place.segment,
+            "field": fault.place.field or None,
+            "code": fault.code,
+            "problem": fault.problem,
+        },
         "sender": acknowledgement.sender,
         "receiver": acknowledgement.receiver,
     }
 
 
-def _key(report: ReportMessage) -> tuple[str | None, ...]:
-    """Tell reports apart by accession number, else by study, else by patient, procedure and time."""
-    if report.accession or report.study_uid:
-        return report.accession, None if report.accession else report.study_uid
-    patient = report.patient.id.id if report.patient and report.patient.id else None
-    return None, None, patient, report.procedure_code, report.observed_at.iso if report.observed_at else None
+def _keyed(reports: Sequence[ReportMessage]) -> Iterator[tuple[tuple[str | None, ...], ReportMessage]]:
+    """Tell reports apart by accession number, else by study, else by patient, procedure and time.
+
+    Two under one number in one message are two reports, told apart by the filler's number or their place.
+    """
+    accessions = [report.accession for report in reports]
+    for place, report in enumerate(reports):
+        patient = report.patient.id.id if report.patient and report.patient.id else None
+        if accessions.count(report.accession) > 1:
+            yield (report.accession, report.study_uid, report.filler_number or str(place)), report
+        elif report.accession or report.study_uid:
+            yield (report.accession, None if report.accession else report.study_uid), report
+        else:
+            observed = report.observed_at.iso if report.observed_at else None
+            yield (None, None, patient, report.procedure_code, observed), report
 
 
 def _current(
@@ -148,6 +173,7 @@ def _current(
             if any(block.section is section for block in report.blocks)
         },
         "review": list(report.review),
+        "why": why_of(report),
     }
 
 

@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
@@ -16,6 +17,7 @@ from config.settings import Hl7Settings
 from integrations.hl7.connection import CHUNK, Connection, Doors, ListenerCounts, ListenerLimits, Reception
 from integrations.hl7.errors import ListenerUnavailable
 from integrations.hl7.oru import check_settings
+from integrations.tls import server_context
 
 ANSWER_SECONDS = 5.0
 T = TypeVar("T")
@@ -37,18 +39,23 @@ class Listener:
         """Give the sums since the start."""
         return self._reception.counts
 
-    def open(self, host: str, port: int) -> None:
-        """Begin to listen; see `start_listener`."""
+    def open(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Begin to listen, by TLS where a context is given; see `start_listener`."""
         self._thread.start()
+        # A connection counts among the others only once its handshake is done, so that one that never ends
+        # takes nobody's place.
+        patience = None if tls is None else self._reception.limits.handshake_seconds
         try:
-            self._server = self._run(start_hl7_server(self._connected, host, port, limit=CHUNK))
+            self._server = self._run(
+                start_hl7_server(self._connected, host, port, limit=CHUNK, ssl=tls, ssl_handshake_timeout=patience)
+            )
         except OSError as error:
             self.stop()
             raise ListenerUnavailable(
                 f"hl7.host {host} and hl7.port {port}: {os.strerror(error.errno or 0)}. Free the port or set another."
             ) from error
         self.port = self._server.sockets[0].getsockname()[1]
-        self._reception.log.info("hl7 listener started", host=host, port=self.port)
+        self._reception.log.info("hl7 listener started", host=host, port=self.port, tls=tls is not None)
 
     def is_alive(self) -> bool:
         """Tell whether connections are still taken and served."""
@@ -113,10 +120,12 @@ def start_listener(
     Raises:
         ListenerUnavailable: the address cannot be listened on.
         UnusableHl7Setting: the settings name a field or a character set that HL7 does not know.
+        UnusableCertificate: a file of `hl7.tls` is not what it should be.
     """
     check_settings(settings)
+    tls = None if settings.tls is None else server_context(settings.tls)
     limits = limits or ListenerLimits()
     threads = concurrent.futures.ThreadPoolExecutor(limits.connections, thread_name_prefix="hl7-receive")
-    listener = Listener(Reception(doors, limits, ListenerCounts(), log, threads))
-    listener.open(settings.host, settings.port)
+    listener = Listener(Reception(doors, limits, ListenerCounts(), log, threads, settings))
+    listener.open(settings.host, settings.port, tls)
     return listener

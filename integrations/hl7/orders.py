@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from integrations.hl7.segments import Segment
 
 _NOTED = {"OBR", "OBX"}
+_STUDY_NAMED = {"ZDS", "IPC"}
 _OWNERS = {"MSH", "PID", "PD1", "NK1", "PV1", "PV2", "ORC", "OBR", "OBX", "SPM"}
 
 
@@ -23,21 +24,24 @@ class OrderGroup:
 def group_orders(segments: Sequence[Segment]) -> list[OrderGroup]:
     """Group a message's segments by order; what stands before the first order belongs to no group.
 
-    A misplaced segment never costs a report: an OBX before the first order belongs to it, and Z segments and segments
-    that we do not use change nothing.
+    A misplaced segment never costs a report: an OBX before the first order belongs to it, a ZDS or IPC above an order
+    belongs to that order, and Z segments and segments that we do not use change nothing.
     """
     groups: list[OrderGroup] = []
     patient: Segment | None = None
     current: OrderGroup | None = None
+    above: list[Segment] = []
     owner = "MSH"
     for segment in segments:
         owner = segment.name if segment.name in _OWNERS else owner
         if segment.name == "PID":
-            patient, current = segment, None
+            patient, current, above = segment, None, []
         elif _opens(segment, current):
-            current = OrderGroup(patient)
+            current = OrderGroup(patient, others=above)
+            above = []
             groups.append(current)
         if current is None:
+            above += [segment] if segment.name in _STUDY_NAMED else []
             continue
         match segment.name:
             case "ORC":

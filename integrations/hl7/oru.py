@@ -14,6 +14,7 @@ from integrations.hl7.merges import MERGES, Merge, read_merges
 from integrations.hl7.places import Fault, FieldPlace, read_place
 from integrations.hl7.reports import MessageContext, ReportMessage, read_reports
 from integrations.hl7.segments import parse
+from integrations.hl7.senders import SenderRules, rules_for
 from integrations.hl7.structure import strange_segments
 from integrations.hl7.times import HospitalTime, offset_of, read_time, zone_of
 
@@ -28,6 +29,7 @@ class ReadMessage:
     """
 
     header: Header
+    rules: SenderRules
     control_id: str
     message_type: str
     sender: str
@@ -49,9 +51,13 @@ def check_settings(settings: Hl7Settings) -> None:
     Raises:
         UnusableHl7Setting: names the key, what was found and what is allowed.
     """
-    site_codec(settings.charset)
-    for place in settings.accession_from:
-        read_place(place)
+    senders = settings.senders.values()
+    for charset in (settings.charset, *(sender.charset for sender in senders)):
+        if charset is not None:
+            site_codec(charset)
+    for places in (settings.accession_from, *(sender.accession_from for sender in senders)):
+        for place in places or ():
+            read_place(place)
 
 
 def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
@@ -63,12 +69,17 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
     """
     parsed = parse(raw, site_codec(settings.charset))
     header = header_of(parsed)
+    rules = rules_for(header.value(3), header.value(4), settings)
+    if rules.settings.charset != settings.charset:
+        parsed = parse(raw, site_codec(rules.settings.charset))
+        header = header_of(parsed)
+    settings = rules.settings
     zone = zone_of(settings.time_zone)
     time = read_time(header.value(7), zone)
     notes = [*parsed.notes]
     if time is None:
         notes.append("time: MSH-7 is missing or no time")
-    context = MessageContext(parsed, settings, offset_of(time, header.value(7)) or zone, time)
+    context = MessageContext(parsed, settings, offset_of(time, header.value(7)) or zone, time, rules.meanings)
     fault = header_fault(header)
     reports: tuple[ReportMessage, ...] = ()
     merges: tuple[Merge, ...] = ()
@@ -83,6 +94,7 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
         notes.append("type: kept and acknowledged, not used")
     return ReadMessage(
         header=header,
+        rules=rules,
         control_id=header.control_id,
         message_type=header.message_type,
         sender=header.value(3),

@@ -1,11 +1,20 @@
 """The reports of one ORU^R01 message (HL7 2.x chapter 7): one for each order that has text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
+from functools import cached_property
 
 from config.settings import Hl7Settings
-from integrations.hl7.identifiers import OrderNumber, Patient, component, order_numbers, read_patient, study_uid
+from integrations.hl7.identifiers import (
+    OrderNumber,
+    Patient,
+    component,
+    order_numbers,
+    parent_numbers,
+    read_patient,
+    study_uid,
+)
 from integrations.hl7.orders import OrderGroup, group_orders
 from integrations.hl7.places import FieldPlace, read_place
 from integrations.hl7.segments import Parsed, Segment
@@ -68,6 +77,19 @@ class MessageContext:
     settings: Hl7Settings
     zone: tzinfo
     message_time: HospitalTime | None
+    meanings: Mapping[str, Status]
+
+    @cached_property
+    def accession_numbers(self) -> dict[str, list[OrderNumber]]:
+        """Give, by each number that an order of the message has, the numbers in its accession fields."""
+        places = [read_place(place) for place in self.settings.accession_from]
+        found: dict[str, list[OrderNumber]] = {}
+        for group in group_orders(self.parsed.segments):
+            numbers = order_numbers([group.common, group.request, *group.others], places, self.parsed)
+            own = order_numbers([group.request, group.common], (*_PLACER, *_FILLER), self.parsed)
+            for each in (*numbers, *own):
+                found.setdefault(each.number, numbers)
+        return found
 
 
 def read_reports(context: MessageContext) -> tuple[ReportMessage, ...]:
@@ -98,7 +120,8 @@ def _report(groups: Sequence[OrderGroup], text: ReportText, context: MessageCont
     notes: list[str] = []
     addendum = Section.ADDENDUM in sections
     alone = sections == {Section.ADDENDUM}
-    status = read_status(component(request.field(25), parsed, 1).upper(), text.codes, addendum=addendum, alone=alone)
+    code = component(request.field(25), parsed, 1).upper()
+    status = read_status(code, text.codes, context.meanings, addendum=addendum, alone=alone)
     numbers = [number for each in groups for number in _numbers(each, context)]
     accession = next(iter([*_numbers(group, context), *numbers]), None)
     placer, filler = (order_numbers([group.request, group.common], places, parsed) for places in (_PLACER, _FILLER))
@@ -145,7 +168,13 @@ def _time(field: str, place: FieldPlace, context: MessageContext, notes: list[st
 
 def _numbers(group: OrderGroup, context: MessageContext) -> list[OrderNumber]:
     places = [read_place(place) for place in context.settings.accession_from]
-    return order_numbers([group.common, group.request, *group.others], places, context.parsed)
+    found = order_numbers([group.common, group.request, *group.others], places, context.parsed)
+    if found or group.request is None:
+        return found
+    # A part of another order that has no number of its own is reported under that order's.
+    parents = parent_numbers(group.request, context.parsed)
+    known = (context.accession_numbers.get(each.number) for each in parents)
+    return next((numbers for numbers in known if numbers), parents)
 
 
 def _accessions(groups: Sequence[OrderGroup], context: MessageContext) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from integrations.hl7.charset import decode
+from integrations.hl7.charset import WIDE, Decoded, decode, widened
 from integrations.hl7.delimiters import Delimiters, read_delimiters
 from integrations.hl7.errors import UnreadableMessage
 
 _MESSAGE_START = re.compile(rb"(?:\A[\x00\s\xef\xbb\xbf]*|(?<=[\r\n])|(?<=[\r\n]\xef\xbb\xbf))(?=MSH[^A-Za-z0-9\s])")
+_WIDE_START = re.compile(rb"(?<=[\r\n]\x00)(?=M\x00S\x00H\x00)|(?<=\x00[\r\n])(?=\x00M\x00S\x00H)")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ def split_messages(frame: bytes) -> tuple[bytes, ...]:
 
     Batch segments (FHS, BHS, BTS, FTS) stay with the message beside them. A frame without MSH is one part.
     """
-    starts = sorted({found.end() for found in _MESSAGE_START.finditer(frame)})[1:]
+    if widened(frame) is not None:
+        starts = [found.end() for found in _WIDE_START.finditer(frame)]
+    else:
+        starts = sorted({found.end() for found in _MESSAGE_START.finditer(frame)})[1:]
     edges = [0, *starts, len(frame)]
     return tuple(frame[begin:end] for begin, end in pairwise(edges))
 
@@ -53,14 +57,17 @@ def parse(raw: bytes, site: str) -> Parsed:
     Raises:
         UnreadableMessage: there is no MSH segment, or it declares no field separator.
     """
+    wide = widened(raw)
+    if wide is not None:
+        raw = wide.encode()
     start = _MESSAGE_START.search(raw)
     if start is None:
         raise UnreadableMessage("The bytes hold no MSH segment. Correct the message at the sender and send it again.")
     body = raw[start.end() :]
     header = re.split(rb"[\r\n]", body, maxsplit=1)[0].decode("latin-1")
     declared = read_delimiters(header)
-    charset = declared.repetitions(_msh_fields(header, declared).field(18))[0].strip()
-    decoded = decode(body, charset, site)
+    charset, *more = declared.repetitions(_msh_fields(header, declared).field(18))
+    decoded = Decoded(body.decode(), WIDE, ()) if wide is not None else decode(body, charset.strip(), site, more)
     delimiters = read_delimiters(decoded.text)
     return Parsed(delimiters, decoded.codec, _segments(decoded.text, delimiters), decoded.notes)
 

@@ -1,6 +1,6 @@
 """What a report's status codes mean (HL7 tables 0123 for OBR-25 and 0085 for OBX-11)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -46,15 +46,19 @@ class ReadStatus:
     notes: tuple[str, ...]
 
 
-def read_status(order_code: str, row_codes: Sequence[str], *, addendum: bool, alone: bool) -> ReadStatus:
+def read_status(
+    order_code: str, row_codes: Sequence[str], meanings: Mapping[str, Status], *, addendum: bool, alone: bool
+) -> ReadStatus:
     """Weigh OBR-25 against OBX-11 of the text rows: the less final counts.
 
-    `addendum` says that some rows are an addendum, `alone` that nothing else stands beside it.
+    `meanings` are codes that mean something else at this sender. `addendum` says that some rows are an addendum,
+    `alone` that nothing else stands beside it.
     """
-    order = _ORDER.get(order_code)
-    rows = [_ROW[code] for code in row_codes if code in _ROW]
+    in_order, in_rows = _ORDER | dict(meanings), _ROW | dict(meanings)
+    order = in_order.get(order_code)
+    rows = [in_rows[code] for code in row_codes if code in in_rows]
     notes = ["status: OBR-25 is not in table 0123"] if order_code and order is None else []
-    if any(code and code not in _ROW for code in row_codes):
+    if any(code and code not in in_rows for code in row_codes):
         notes.append("status: an OBX-11 is not in table 0085")
     if order is Status.CANCELLED or (rows and set(rows) == {Status.CANCELLED}):
         return ReadStatus(Status.CANCELLED, tuple(notes))

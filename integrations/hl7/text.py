@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
-from integrations.hl7.charset import decode
-from integrations.hl7.documents import decoded, is_marked_up, left_open, plain
+from integrations.hl7.documents import decoded, is_base64_document, is_marked_up, left_open, plain, text_of
 from integrations.hl7.errors import UnreadableDocument
 from integrations.hl7.escapes import lines_of, plain_text, unescape
 from integrations.hl7.places import FieldPlace
@@ -62,6 +61,7 @@ class _Row:
     text: str
     code: str
     place: FieldPlace
+    is_document: bool = False
 
 
 def read_text(segments: Sequence[Segment], parsed: Parsed) -> ReportText:
@@ -85,10 +85,12 @@ def read_text(segments: Sequence[Segment], parsed: Parsed) -> ReportText:
             review.append(f"{place}: {error}")
             continue
         if text is not None:
-            rows.append(_Row(section, text, code, place))
+            rows.append(_Row(section, text, code, place, _is_document(segment, parsed)))
+        elif segment.field(2).strip().upper() in _POINTERS:
+            notes.append(f"text: {place} points to something that is not in the message")
         elif segment.field(2).strip().upper() in _MEASURES:
             notes.append(f"text: {place} is a measured value and no line of the report")
-    documents = _convert(rows, review)
+    documents = _without_renditions(_convert(rows, review), notes)
     codes = tuple(row.code for row in rows if row.code)
     return ReportText(_blocks(documents), codes, len(rows) + len(review), tuple(notes), tuple(review))
 
@@ -112,12 +114,32 @@ def _value(segment: Segment, parsed: Parsed) -> str | None:
     value = segment.field(5)
     if kind in _POINTERS or kind in _MEASURES:
         return None
-    if kind == "ED":
-        return _encapsulated(value, parsed)
+    if _is_document(segment, parsed):
+        return _encapsulated(value, parsed) if _has_parts(value, parsed) else _misplaced(read(value), parsed.codec)
     if kind in _CODED:
         return lines_of((_reading_text(each, parsed) for each in delimiters.repetitions(value)), read)
     # A type that HL7 does not know never costs the report: its value is read as text.
     return lines_of(delimiters.repetitions(value), read)
+
+
+def _is_document(segment: Segment, parsed: Parsed) -> bool:
+    """Tell whether an OBX holds a document, whatever OBX-2 says: ED, ED under another name, or bare base64."""
+    if segment.name != "OBX":
+        return False
+    kind, value = segment.field(2).strip().upper(), segment.field(5)
+    if kind == "ED":
+        return True
+    named = parsed.delimiters.component_of(value, 4).strip().lower() == "base64"
+    return named or is_base64_document(unescape(value, parsed.delimiters, parsed.codec))
+
+
+def _has_parts(value: str, parsed: Parsed) -> bool:
+    return parsed.delimiters.component in value
+
+
+def _misplaced(value: str, codec: str) -> str:
+    """Read a document that is not in the parts of an ED value: base64 as it is, or plain text."""
+    return text_of(decoded(value, ""), codec)
 
 
 def _reading_text(value: str, parsed: Parsed) -> str:
@@ -126,14 +148,45 @@ def _reading_text(value: str, parsed: Parsed) -> str:
 
 
 def _encapsulated(value: str, parsed: Parsed) -> str:
+    """Read ED: its data may hold component separators in plain text, and be cut over repetitions in base64."""
     delimiters = parsed.delimiters
-    *_, subtype, encoding, data = (delimiters.component_of(value, number) for number in range(1, 6))
-    content = decoded(unescape(data, delimiters, parsed.codec), encoding)
-    if content.startswith(b"%PDF") or subtype.strip().lower() == "pdf":
-        raise UnreadableDocument("A PDF is not read. Read the original, or have the sender send text.")
-    if b"\x00" in content:
-        raise UnreadableDocument("The document is no text. Read the original.")
-    return decode(content, "", "cp1252" if parsed.codec == "utf-8" else parsed.codec).text
+    documents: list[list[str]] = []
+    for repetition in delimiters.repetitions(value):
+        parts = repetition.split(delimiters.component, 4)
+        if len(parts) == 5 or not documents:  # source, type, subtype, encoding, data
+            documents.append(parts + [""] * (5 - len(parts)))
+        else:
+            documents[-1][4] += repetition
+    return "\n".join(_one_document(parts, parsed) for parts in documents)
+
+
+def _one_document(parts: Sequence[str], parsed: Parsed) -> str:
+    _, kind, subtype, encoding, data = parts
+    content = decoded(unescape(data, parsed.delimiters, parsed.codec), encoding)
+    if not content.strip():
+        raise UnreadableDocument("The document is empty. Read the original.")
+    if kind.strip().lower() in {"im", "image", "audio", "video"} or subtype.strip().lower() in {"jpeg", "png", "tiff"}:
+        raise UnreadableDocument("The document is a picture or a recording. Read the original.")
+    if subtype.strip().lower() == "pdf" and not content.lstrip().startswith(b"%PDF"):
+        raise UnreadableDocument("The document is said to be a PDF and is none. Read the original.")
+    return text_of(content, parsed.codec)
+
+
+def _without_renditions(rows: list[_Row], notes: list[str]) -> list[_Row]:
+    """Drop documents that only say in another form what the text rows say, as a PDF beside the text does."""
+    lines = {_squeezed(line) for row in rows if not row.is_document for line in row.text.split("\n")} - {""}
+    kept: list[_Row] = []
+    for row in rows:
+        squeezed = _squeezed(row.text) if row.is_document else ""
+        if lines and squeezed and all(line in squeezed for line in lines) and sum(map(len, lines)) * 2 > len(squeezed):
+            notes.append(f"text: {row.place} is the same report as a document")
+        else:
+            kept.append(row)
+    return kept
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).casefold()
 
 
 def _convert(rows: Iterable[_Row], review: list[str]) -> list[_Row]:
@@ -142,7 +195,8 @@ def _convert(rows: Iterable[_Row], review: list[str]) -> list[_Row]:
     for first, *rest in _documents(rows):
         value = "\n".join([first.text, *(row.text for row in rest)])
         try:
-            converted.append(_Row(first.section, plain_text(plain(value)), first.code, first.place))
+            text = plain_text(plain(value))
+            converted.append(_Row(first.section, text, first.code, first.place, first.is_document))
         except UnreadableDocument as error:
             review.append(f"{first.place}: {error}")
     return converted

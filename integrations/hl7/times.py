@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+_OFFSET = r"(Z|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 _TIME = re.compile(
-    r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:\.([0-9]*))?)?)?)?)?)?"
-    r"(?:([+-])([0-9]{2}):?([0-9]{2}))?"
+    r"([0-9]{4})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:([0-9]{2})(?:[.,]([0-9]*))?)?)?)?)?)?" + _OFFSET
+)
+_ISO_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})(?:-([0-9]{2})(?:[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]*))?)?"
+    + _OFFSET
+    + ")?)?"
 )
 _TO_THE_DAY = 3
+_LEAP_SECOND = 60
 
 
 @dataclass(frozen=True)
@@ -36,14 +42,13 @@ def zone_of(name: str) -> tzinfo:
 
 def read_time(value: str, zone: tzinfo) -> HospitalTime | None:
     """Read a time; one without an offset is in `zone`. None where the value is no time."""
-    found = _TIME.fullmatch(value.strip())
+    found = _matched(value)
     if found is None:
         return None
-    *digits, fraction, sign, hours, minutes = found.groups()
+    *digits, fraction, offset = found.groups()
     numbers = [int(part) for part in digits if part is not None]
     try:
-        where = _offset(sign, hours, minutes) if sign else zone
-        moment = datetime(*_filled(numbers), int((fraction or "0")[:6].ljust(6, "0")), where)
+        moment = _moment(numbers, fraction, _offset(offset) if offset else zone)
         moment.astimezone(UTC)  # the first and last day of the calendar cannot be told in every zone
     except (ValueError, OverflowError):
         return None
@@ -54,12 +59,31 @@ def read_time(value: str, zone: tzinfo) -> HospitalTime | None:
 
 def offset_of(time: HospitalTime | None, sent: str) -> tzinfo | None:
     """Give the offset that `sent`, the field that `time` was read from, carries itself; None where it has none."""
-    return time.earliest.tzinfo if time is not None and re.search(r"[+-]", sent) else None
+    found = _matched(sent)
+    return time.earliest.tzinfo if time is not None and found is not None and found.groups()[-1] else None
 
 
-def _offset(sign: str, hours: str, minutes: str) -> timezone:
-    distance = timedelta(hours=int(hours), minutes=int(minutes))
-    return timezone(-distance if sign == "-" else distance)
+def _matched(value: str) -> re.Match[str] | None:
+    """Match a time as HL7 writes it, or as ISO 8601 does, which some engines send and nothing else can mean."""
+    return _TIME.fullmatch(value.strip()) or _ISO_TIME.fullmatch(value.strip())
+
+
+def _moment(numbers: list[int], fraction: str | None, zone: tzinfo) -> datetime:
+    """Give the instant; hour 24 is the next day's first, and a leap second the next minute's first."""
+    year, month, day, hour, minute, second = _filled(numbers)
+    later = timedelta()
+    if (hour, minute, second) == (24, 0, 0):
+        hour, later = 0, timedelta(days=1)
+    elif second == _LEAP_SECOND:
+        second, later = 0, timedelta(minutes=1)
+    return datetime(year, month, day, hour, minute, second, int((fraction or "0")[:6].ljust(6, "0")), zone) + later
+
+
+def _offset(sent: str) -> timezone:
+    if sent == "Z":
+        return UTC
+    distance = timedelta(hours=int(sent[1:3]), minutes=int(sent[3:].strip(":") or 0))
+    return timezone(-distance if sent[0] == "-" else distance)
 
 
 def _filled(numbers: list[int]) -> tuple[int, int, int, int, int, int]:

@@ -40,6 +40,7 @@ def load_commands() -> typer.Typer:
         inspect,
         outbox,
         reports,
+        reprocess,
         serve,
         setup,
         training,

@@ -11,6 +11,7 @@ from service.cli import AsJson, ConfigFile, app, console
 
 inspect = typer.Typer(help="Say what would be made of files, storing nothing.", no_args_is_help=True)
 app.add_typer(inspect, name="inspect")
+_AS_IT_IS: dict[str, Any] = {"markup": False, "soft_wrap": True, "highlight": False}
 
 
 @inspect.command()
@@ -30,11 +31,11 @@ def hl7(
         typer.echo(json.dumps(found))
         return
     for message in found["messages"]:
-        ack = message["ack"] or message["commit_ack"] or {"code": "no acknowledgement"}
-        notes = "; ".join(message["noted"])
-        console.print(f"{message['file']}: {message['message_type']}, {ack['code']}. {notes}", markup=False)
+        _print_message(message)
     for report in found["reports"]:
-        _print_all(report)
+        _print_report(report)
+    for one in found["identities"]:
+        console.print(f"Patient {one['id']} ({one['authority']}) is now {one['current']}.", **_AS_IT_IS)
 
 
 @inspect.command()
@@ -57,6 +58,33 @@ def study(
             _print_all(series)
         for problem in one["problems"]:
             console.print(f"  {problem['file']}: {problem['reason']}", markup=False, soft_wrap=True)
+
+
+def _print_message(message: dict[str, Any]) -> None:
+    acks = [ack for ack in (message["commit_ack"], message["ack"]) if ack]
+    code = " and ".join(ack["code"] for ack in acks) or "no acknowledgement"
+    kind = message["message_type"] or "no message that can be read"
+    console.print(f"{message['file']}: {kind} {message['control_id'] or ''}: answered with {code}.", **_AS_IT_IS)
+    if err := next((ack["err"] for ack in acks if ack["err"]), None):
+        place = f"{err['segment']}-{err['field']}" if err["field"] else err["segment"]
+        console.print(f"  Refused: {err['problem']} (ERR at {place}, code {err['code']} of table 0357)", **_AS_IT_IS)
+    if message["sender_entry"]:
+        changes = "; ".join(message["changed"]) or "nothing of this message"
+        console.print(f"  hl7.senders entry {message['sender_entry']!r} changed: {changes}", **_AS_IT_IS)
+    for note in message["noted"]:
+        console.print(f"  noted: {note}", **_AS_IT_IS)
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    name = report["accession"] or report["study_uid"] or "without a number"
+    console.print(f"Report {name}: {report['status']}. {' '.join(report['why'])}", **_AS_IT_IS)
+    for reason in report["review"]:
+        console.print(f"  for a person: {reason}", **_AS_IT_IS)
+    for key, value in report.items():
+        if value and key not in {"text", "why", "review", "status", "sections"}:
+            console.print(f"  {key.replace('_', ' ')}: {value}", **_AS_IT_IS)
+    for line in report["text"].split("\n"):
+        console.print(f"  | {line}", **_AS_IT_IS)
 
 
 def _print_all(values: dict[str, Any]) -> None:

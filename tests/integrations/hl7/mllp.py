@@ -1,7 +1,9 @@
 """A scripted MLLP sender, and a service that stores in memory or on disk, for tests of the listener."""
 
+import codecs
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +55,7 @@ class Service:
             read = read_message(message.raw, self.settings)
         except UnreadableMessage:
             return refuse_unreadable(stamp())
-        return acknowledge(read.header, read.fault, stamp())
+        return acknowledge(read.header, read.fault, stamp(), originally=read.rules.answers_originally)
 
     def keep_incomplete(self, message: IncompleteMessage) -> None:
         self.incomplete.append(message)
@@ -78,9 +80,11 @@ def listening(service: Service, limits: ListenerLimits | None = None) -> Iterato
 class Sender:
     """A sender that writes exact bytes and reads one acknowledgement at a time."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls is not None:
+            self._socket = tls.wrap_socket(self._socket, server_hostname="127.0.0.1")
         self._read = b""
 
     def __enter__(self) -> Self:
@@ -120,5 +124,5 @@ class Sender:
 
 def fields_of(acknowledgement: bytes) -> dict[str, list[str]]:
     """The segments of an acknowledgement as lists of fields, by name, read with its own separator."""
-    text = acknowledgement.decode("latin-1")
+    text = acknowledgement.decode("utf-16" if acknowledgement.startswith(codecs.BOM_UTF16) else "latin-1")
     return {line[:3]: line.split(text[3]) for line in text.split("\r") if line}

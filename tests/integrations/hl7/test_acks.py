@@ -6,7 +6,16 @@ from hl7apy.parser import parse_message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.hl7.acks import NOT_STORED, Answer, Stamp, acknowledge, refuse_unreadable, refuse_unstored
+from integrations.hl7.acks import (
+    CODES,
+    CONDITIONS,
+    NOT_STORED,
+    Answer,
+    Stamp,
+    acknowledge,
+    refuse_unreadable,
+    refuse_unstored,
+)
 from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.oru import read_message
 from integrations.hl7.places import Fault, FieldPlace
@@ -43,6 +52,60 @@ def test_the_mode_is_what_the_message_asks_for(
 ) -> None:
     assert codes(answer(None, commit=commit, application=application)) == accepted
     assert codes(answer(MISSING, commit=commit, application=application)) == refused
+
+
+@pytest.mark.parametrize("commit", [*CONDITIONS, "", "ZZ"])
+@pytest.mark.parametrize("application", [*CONDITIONS, "", "ZZ"])
+@pytest.mark.parametrize("fault", [None, MISSING], ids=["taken", "refused"])
+def test_every_pair_of_conditions_is_answered_as_table_0155_has_it(
+    commit: str, application: str, fault: Fault | None
+) -> None:
+    letter, when = ("A", {"AL", "SU"}) if fault is None else ("E", {"AL", "ER"})
+    asked = [code for code, condition in ((f"C{letter}", commit), (f"A{letter}", application)) if condition in when]
+    original = not {commit, application} & set(CONDITIONS)
+
+    assert codes(answer(fault, commit=commit, application=application)) == ([f"A{letter}"] if original else asked)
+
+
+def test_every_code_that_is_given_is_in_the_table_and_every_one_of_the_table_is_given() -> None:
+    rejected = Fault(FieldPlace("MSH", 12), "203", "No.", rejects=True)
+    given = [
+        code
+        for fault in (None, MISSING, rejected)
+        for application in ("", "NE")
+        for code in codes(answer(fault, commit="AL" if application else "", application=application))
+    ]
+
+    assert sorted(given) == sorted(CODES)
+
+
+def test_a_sender_may_be_answered_in_original_mode_whatever_it_asks_for() -> None:
+    raw = HEADER.format(version="2.5.1", commit="AL", application="NE").encode()
+
+    assert codes(acknowledge(read_message(raw, SITE).header, None, STAMP, originally=True)) == ["AA"]
+
+
+def test_an_acknowledgement_is_written_in_the_character_set_that_it_names() -> None:
+    raw = HEADER.format(version="2.5", commit="", application="").replace("RIS", "R\xd6S").rstrip("\r")
+    wrongly = f"{raw}||UNICODE UTF-8\r".encode("cp1252")
+
+    (given,) = acknowledge(read_message(wrongly, SITE).header, None, STAMP).messages()
+
+    assert "R\xd6S" in given.decode("utf-8")
+
+
+def test_a_message_that_wrongly_declares_wide_characters_is_answered_in_narrow_ones() -> None:
+    raw = HEADER.format(version="2.5", commit="", application="").rstrip("\r") + "||UNICODE UTF-16\r"
+
+    (given,) = acknowledge(read_message(raw.encode(), SITE).header, None, STAMP).messages()
+
+    assert given.startswith(b"MSH|")
+
+
+def test_the_version_is_echoed_with_its_country() -> None:
+    (given,) = answer(None, version="2.5^DEU&&ISO3166").messages()
+
+    assert fields_of(given)["MSH"][11] == "2.5^DEU&&ISO3166"
 
 
 def test_a_fault_of_the_header_is_rejected() -> None:
@@ -106,3 +169,9 @@ def test_an_acknowledgement_is_one_frame_whatever_the_header_holds(junk: bytes) 
     for raw in acknowledge(read.header, MISSING, STAMP).messages():
         assert not {0x0B, 0x1C, 0x0A} & set(raw)
         assert raw.count(b"\r") == 3
+
+
+def test_a_control_character_is_no_delimiter_of_an_acknowledgement() -> None:
+    (raw,) = acknowledge(read_message(b"MSH|\x0b~\\&|RIS\r", SITE).header, MISSING, STAMP).messages()
+
+    assert b"\x0b" not in raw

@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,3 +100,11 @@ def test_an_unfinished_frame_is_given_up_at_the_end() -> None:
     deframer.feed(b"\x0bMSH|half")
 
     assert deframer.finish(CutShort.CLOSED) == [IncompleteFrame(b"MSH|half", CutShort.CLOSED)]
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_half_of_a_wide_character_ends_no_frame(codec: str, mark: str) -> None:
+    content = f"{mark}MSH|^~\\&|x\rOBX|1|TX|||\u201cwide\u201c\r".encode(codec)
+
+    assert Deframer(LIMIT).feed(b"\x0b" + content + b"\x1c\r") == [Frame(content)]

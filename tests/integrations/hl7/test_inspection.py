@@ -9,7 +9,8 @@ def test_the_outcome_is_json_with_the_keys_that_scripts_rely_on() -> None:
     outcome = json.loads(json.dumps(inspect_messages([FOLDER / "d01.hl7"], SITE)))
 
     (message,) = outcome["messages"]
-    assert set(message) == {"file", "control_id", "message_type", "ack", "commit_ack", "noted"}
+    keys = {"file", "control_id", "message_type", "ack", "commit_ack", "noted", "sender_entry", "changed"}
+    assert set(message) == keys
     assert message["ack"] == {
         "code": "AA",
         "control_id": "NM0001A",
@@ -27,7 +28,12 @@ def test_a_refusal_names_segment_field_and_code(tmp_path: Path) -> None:
     (message,) = inspect_messages([file], SITE)["messages"]
 
     assert message["ack"]["code"] == "AE"
-    assert message["ack"]["err"] == {"segment": "OBR", "field": 18, "code": "101"}
+    assert message["ack"]["err"] == {
+        "segment": "OBR",
+        "field": 18,
+        "code": "101",
+        "problem": "There is no accession number, no Study Instance UID and no patient id.",
+    }
 
 
 def test_a_file_without_framing_may_hold_several_messages(tmp_path: Path) -> None:
