@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
@@ -15,6 +15,7 @@ from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.oru import ReadMessage, read_message
 from integrations.hl7.places import Fault, FieldPlace
 from service.report_versions import Filing, file_reports
+from service.store.commits import Commits
 from service.store.database import writing
 from service.store.states import MessageState
 from service.store.tables import Message, row_id
@@ -24,11 +25,15 @@ UNFILED = Fault(FieldPlace("MSH", 0), "207", "The message is kept, but its repor
 
 @dataclass(frozen=True)
 class Listening:
-    """Where received messages go."""
+    """Where received messages go. What several connections bring at one time is written in one transaction."""
 
     engine: Engine
     settings: Settings
     log: FilteringBoundLogger
+    commits: Commits = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commits", Commits(self.engine))
 
     def receive(self, received: ReceivedMessage) -> Answer:
         """Keep a message and what it carries, then say how to acknowledge it; both are on disk when this returns."""
@@ -44,14 +49,15 @@ class Listening:
             raise
         answer = acknowledge(message.header, message.fault, stamp)
         try:
-            with writing(self.engine) as session:
-                self._file(session, received, message, answer)
+            kept = self.commits.write(lambda session: self._file(session, received, message, answer))
         except Exception as error:  # noqa: BLE001  # the message is kept whatever its report does to us
             self.log.error("report not filed", error=type(error).__name__)
             answer = acknowledge(message.header, UNFILED, stamp)
             self._keep(
                 received, answer, MessageState.REFUSED, f"Its report could not be filed ({type(error).__name__})."
             )
+        else:
+            self.log.info("message kept", **kept)
         return answer
 
     def keep_incomplete(self, incomplete: IncompleteMessage) -> None:
@@ -70,7 +76,9 @@ class Listening:
             row.state, row.reason = state, reason
             session.add(row)
 
-    def _file(self, session: Session, received: ReceivedMessage, message: ReadMessage, answer: Answer) -> None:
+    def _file(
+        self, session: Session, received: ReceivedMessage, message: ReadMessage, answer: Answer
+    ) -> dict[str, object]:
         row = _message_row(received, answer)
         row.sender = f"{message.sender}|{message.sending_facility}"
         row.control_id, row.message_type = message.control_id, message.message_type
@@ -97,7 +105,7 @@ class Listening:
             notes = file_reports(Filing(session, self.settings, received.received_at), row, message.reports)
             row.notes = [*row.notes, *notes]
             session.add(row)
-        self.log.info("message kept", message=row_id(row), state=row.state, ack=row.ack_code)
+        return {"message": row_id(row), "state": row.state, "ack": row.ack_code}
 
 
 def _message_row(received: ReceivedMessage | IncompleteMessage, answer: Answer | None) -> Message:
