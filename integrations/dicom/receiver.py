@@ -126,7 +126,7 @@ class Receiver:
             ) from error
         return cast(ReceivingServer, server)
 
-    def _answer(self, event: Event) -> Dataset:
+    def _answer(self, event: Event) -> Dataset | int:
         _, data_set = store_request(event)
         try:
             outcome = self._take(data_set, event)
@@ -138,7 +138,7 @@ class Receiver:
         finally:
             data_set.discard()
         self._count(outcome.value)
-        return _status(0x0000)
+        return 0x0000
 
     def _take(self, data_set: IncomingDataSet, event: Event) -> StoreOutcome:
         """Hand an object to the intake; whatever goes wrong comes out as a refusal."""
@@ -231,11 +231,10 @@ def _match_command(header: InstanceHeader, arrival: Arrival) -> None:
         raise ContradictsCommand("SOP Instance UID (0008,0018) differs from the command's")
 
 
-def _status(status: int, comment: str | None = None) -> Dataset:
+def _status(status: int, comment: str) -> Dataset:
     answer = Dataset()
     answer.Status = status
-    if comment is not None:
-        answer.ErrorComment = comment
+    answer.ErrorComment = comment
     return answer
 
 
