@@ -34,7 +34,7 @@ from service.receiving import Receiving
 from service.store.database import open_database
 from service.store.objects import ObjectStore
 from service.store.upgrade import upgrade_database
-from tests.peers.dicom import running_orthanc, running_storescp
+from tests.peers.dicom import program, running_orthanc, running_storescp
 
 Side = Callable[[Path], AbstractContextManager[Peer]]
 
@@ -116,7 +116,7 @@ def write_objects(folder: Path, count: int, edge: int) -> tuple[Path, ...]:
 def seconds_to_send(case: Case, peer: Peer) -> float:
     """Send the files of a case and wait until all are answered with success."""
     environment = {**os.environ, **({"TCP_NODELAY": "1"} if case.no_delay else {})}
-    command = ["storescu", "-aec", peer.ae_title, peer.host, str(peer.port)]
+    command = [program("storescu"), "-aec", peer.ae_title, peer.host, str(peer.port)]
     shares = [case.files[first :: case.associations] for first in range(case.associations)]
     start = time.perf_counter()
     clients = [subprocess.Popen([*command, *map(str, share)], env=environment) for share in shares if share]

@@ -3,10 +3,10 @@
 import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, true
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
@@ -16,6 +16,7 @@ from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.oru import ReadMessage, read_message
 from integrations.hl7.places import Fault, FieldPlace
 from service.report_versions import Filing, file_reports
+from service.store.commits import Commits
 from service.store.database import writing
 from service.store.states import MessageState
 from service.store.tables import Message, row_id
@@ -25,11 +26,15 @@ UNFILED = Fault(FieldPlace("MSH", 0), "207", "The message is kept, but its repor
 
 @dataclass(frozen=True)
 class Listening:
-    """Where received messages go."""
+    """Where received messages go. What several connections bring at one time is written in one transaction."""
 
     engine: Engine
     settings: Settings
     log: FilteringBoundLogger
+    commits: Commits = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commits", Commits(self.engine))
 
     def receive(self, received: ReceivedMessage) -> Answer:
         """Keep a message and what it carries, then say how to acknowledge it; both are on disk when this returns."""
@@ -46,16 +51,15 @@ class Listening:
         originally = message.rules.answers_originally
         answer = acknowledge(message.header, message.fault, stamp, originally=originally)
         try:
-            with writing(self.engine) as session:
-                row = _message_row(received, answer)
-                file_message(Filing(session, self.settings, received.received_at), row, message, received.notes)
-                self.log.info("message kept", message=row_id(row), state=row.state, ack=row.ack_code)
+            kept = self.commits.write(lambda session: self._file(session, received, message, answer))
         except Exception as error:  # noqa: BLE001  # the message is kept whatever its report does to us
             self.log.error("report not filed", error=type(error).__name__)
             answer = acknowledge(message.header, UNFILED, stamp, originally=originally)
             self._keep(
                 received, answer, MessageState.REFUSED, f"Its report could not be filed ({type(error).__name__})."
             )
+        else:
+            self.log.info("message kept", **kept)
         return answer
 
     def keep_incomplete(self, incomplete: IncompleteMessage) -> None:
@@ -64,6 +68,13 @@ class Listening:
             f"{incomplete.reason[:1].upper()}{incomplete.reason[1:]}. It was not acknowledged; its sender repeats it."
         )
         self._keep(incomplete, None, MessageState.INCOMPLETE, reason)
+
+    def _file(
+        self, session: Session, received: ReceivedMessage, message: ReadMessage, answer: Answer
+    ) -> dict[str, object]:
+        row = _message_row(received, answer)
+        file_message(Filing(session, self.settings, received.received_at), row, message, received.notes)
+        return {"message": row_id(row), "state": row.state, "ack": row.ack_code}
 
     def _keep(
         self, received: ReceivedMessage | IncompleteMessage, answer: Answer | None, state: MessageState, reason: str

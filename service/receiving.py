@@ -1,13 +1,14 @@
 """What happens to a received DICOM object before it is answered: its bytes to their place, its rows to the database."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from sqlalchemy import Engine
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from config.settings import Settings
 from integrations.dicom.arrivals import Arrival, ReceivedObject, RefusedObject, StoreOutcome
@@ -16,24 +17,42 @@ from integrations.dicom.header import InstanceHeader
 from service.candidates import pair_waiting_reports
 from service.errors import DiskNearlyFull
 from service.store.columns import utc_now
-from service.store.database import reading, writing
+from service.store.commits import Commits
+from service.store.database import writing
 from service.store.objects import ObjectStore
 from service.store.states import ObjectState, WorkState
 from service.store.tables import Instance, Patient, Series, Study, row_id
 from service.study_images import NOT_IMAGES
+from service.usual_objects import file_usual_object, instance_values, is_another_patient
 
+IN_USE = frozenset({ObjectState.STORED, ObjectState.HEADER})
+"""Of the objects of one UID the one that counts, with its pixels or without, has one of these states."""
 TWO_PATIENTS = (
     "Its objects carry two patient IDs. Decide, and use `spinelabel study accept`; no report is written before."
 )
 
 
 @dataclass(frozen=True)
+class _Comparison:
+    """How an object differs from the one in use of the same UID, whose file and state it was compared with."""
+
+    file: str
+    state_then: ObjectState
+    state: ObjectState
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Receiving:
-    """Where received objects go."""
+    """Where received objects go. What several associations bring at one time is written in one transaction."""
 
     engine: Engine
     store: ObjectStore
     settings: Settings
+    commits: Commits = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "commits", Commits(self.engine))
 
     def persist(self, received: ReceivedObject) -> StoreOutcome:
         """Keep an object; it is safely on disk, with its rows, when this returns.
@@ -41,39 +60,14 @@ class Receiving:
         Raises:
             OutOfResources: the disk is nearly full, or the file was removed while it was filed.
         """
-        header = received.header
-        with reading(self.engine) as session:
-            before = _first(session, header.sop_instance_uid)
-            if _is_nothing_new(_find(session, header.sop_instance_uid, received.sha256), before):
-                return StoreOutcome.KNOWN_ALREADY
         file = self._place(received, received.sha256)
-        instance = _instance(received, file, utc_now())
-        instance.sop_instance_uid = header.sop_instance_uid
-        # Compared before the write lock is taken, since both files are read.
-        if before is not None and before.sha256 != received.sha256:
-            self._compare(instance, before)
-        with writing(self.engine) as session:
-            if not self.store.path(file).exists():  # the same content was taken away by retention at this moment
-                raise OutOfResources("The object could not be filed")
-            known = _find(session, header.sop_instance_uid, received.sha256)
-            first = _first(session, header.sop_instance_uid)
-            if _is_nothing_new(known, first):
-                return StoreOutcome.KNOWN_ALREADY
-            if first is None:
-                self._file_under_study(session, instance, header)
-            elif known is not None:
-                known.file = file
-                _bring_back(session, known, first, instance.received)
-            else:
-                if before is None or before.file != first.file:  # it came on two associations at one time
-                    self._compare(instance, first)
-                instance.conflict_of, instance.series_id = first.id, first.series_id
-                if (first.state, instance.state) == (ObjectState.HEADER, ObjectState.SAME_CONTENT):
-                    session.add(instance)
-                    session.flush()
-                    _bring_back(session, instance, first, instance.received)
-            session.add(known or instance)
-        return StoreOutcome.CONFLICT if instance.state == ObjectState.CONFLICT else StoreOutcome.STORED
+        compared: _Comparison | None = None
+        while True:
+            found = self.commits.write(partial(self._file, received=received, file=file, compared=compared))
+            if isinstance(found, StoreOutcome):
+                return found
+            # Outside of the transaction, since both files are read.
+            compared = _compare(self.store, file, found)
 
     def keep_refused(self, refused: RefusedObject) -> None:
         """Keep the bytes of an object that is refused, with the reason, where a person finds them."""
@@ -81,26 +75,47 @@ class Receiving:
         with refused.path.open("rb") as sent:
             file = self._place(refused, hashlib.file_digest(sent, "sha256").hexdigest())
         with writing(self.engine) as session:
-            instance = _instance(refused, file, utc_now())
+            instance = Instance(**instance_values(refused, file, utc_now()))
             instance.state = ObjectState.REFUSED
             instance.reason = f"{refused.refusal.comment}. Correct it at the sender and send the object again."
             session.add(instance)
+
+    def _file(
+        self, session: Session, *, received: ReceivedObject, file: str, compared: _Comparison | None
+    ) -> StoreOutcome | Instance:
+        """File an object whose bytes are in place; gives the one of its UID that it must be compared with first."""
+        if not self.store.path(file).exists():  # the same content was taken away by retention at this moment
+            raise OutOfResources("The object could not be filed")
+        header, now = received.header, utc_now()
+        if file_usual_object(session, received, file, now):
+            return StoreOutcome.STORED
+        came_before = session.exec(select(Instance).where(Instance.sop_instance_uid == header.sop_instance_uid)).all()
+        known = next((before for before in came_before if before.sha256 == received.sha256), None)
+        first = next((before for before in came_before if before.state in IN_USE), None)
+        if known is not None and _is_nothing_new(known, first):
+            known.file = file  # its pixels may have been removed, and have now come again
+            return StoreOutcome.KNOWN_ALREADY
+        if first is not None and known is not None:
+            known.file = file
+            _bring_back(session, known, first, now)
+            session.add(known)
+            return StoreOutcome.STORED
+        instance = Instance(**instance_values(received, file, now))
+        instance.sop_instance_uid = header.sop_instance_uid
+        if first is None:
+            self._file_under_study(session, instance, header)
+            session.add(instance)
+            return StoreOutcome.STORED
+        if compared is None or (compared.file, compared.state_then) != (first.file, first.state):
+            return first
+        _file_beside(session, instance, first, compared)
+        return StoreOutcome.CONFLICT if instance.state == ObjectState.CONFLICT else StoreOutcome.STORED
 
     def _place(self, arrival: Arrival, name: str) -> str:
         try:
             return self.store.place(arrival.path, name)
         except DiskNearlyFull as error:
             raise OutOfResources("The disk of the receiver is nearly full") from error
-
-    def _compare(self, instance: Instance, first: Instance) -> None:
-        """Tell an object that came before in another transfer syntax from one with other content."""
-        differing = _differing_attributes(self.store, instance, first)
-        if differing == []:
-            instance.state = ObjectState.SAME_CONTENT
-            return
-        instance.state = ObjectState.CONFLICT
-        what = ", ".join(differing[:8]) if differing else "its content"
-        instance.reason = f"The SOP instance came before with other content ({what}). The first stays in use."
 
     def _file_under_study(self, session: Session, instance: Instance, header: InstanceHeader) -> None:
         study = session.exec(select(Study).where(Study.study_uid == header.study_uid)).one_or_none()
@@ -111,7 +126,7 @@ class Receiving:
             session.add(study)
             session.flush()
             pair_waiting_reports(session, study, known, self.settings, instance.received)
-        elif _is_another(header, known):
+        elif is_another_patient(header, known.identifier, known.authority):
             study.review_reason = TWO_PATIENTS
         elif _fill_in(session, study, known, header):
             session.add(study)
@@ -123,20 +138,6 @@ class Receiving:
         study.notes = study.notes or "; ".join(header.notes)
         session.add(study)
         instance.series_id = row_id(_series(session, row_id(study), header))
-
-
-def _first(session: Session, sop_instance_uid: str) -> Instance | None:
-    """Give the instance of that UID that is in use, with its pixels or without."""
-    in_use = col(Instance.state).in_((ObjectState.STORED, ObjectState.HEADER))
-    return session.exec(select(Instance).where(Instance.sop_instance_uid == sop_instance_uid, in_use)).one_or_none()
-
-
-def _is_another(header: InstanceHeader, patient: Patient) -> bool:
-    """Tell whether an object names another patient than its study; what one of both does not say is no difference."""
-    if not header.patient_id or not patient.identifier:
-        return False
-    issuers = {header.patient_id_issuer, patient.authority} - {""}
-    return header.patient_id != patient.identifier or len(issuers) > 1
 
 
 def _fill_in(session: Session, study: Study, patient: Patient, header: InstanceHeader) -> bool:
@@ -151,9 +152,14 @@ def _fill_in(session: Session, study: Study, patient: Patient, header: InstanceH
     return filled
 
 
-def _find(session: Session, sop_instance_uid: str, sha256: str) -> Instance | None:
-    found = select(Instance).where(Instance.sop_instance_uid == sop_instance_uid, Instance.sha256 == sha256)
-    return session.exec(found).first()
+def _file_beside(session: Session, instance: Instance, first: Instance, compared: _Comparison) -> None:
+    """File an object beside the one of its UID that came first."""
+    instance.conflict_of, instance.series_id = first.id, first.series_id
+    instance.state, instance.reason = compared.state, compared.reason
+    session.add(instance)
+    if (first.state, instance.state) == (ObjectState.HEADER, ObjectState.SAME_CONTENT):
+        session.flush()
+        _bring_back(session, instance, first, instance.received)
 
 
 def _is_nothing_new(known: Instance | None, first: Instance | None) -> bool:
@@ -175,20 +181,6 @@ def _bring_back(session: Session, image: Instance, first: Instance, now: datetim
     study = session.exec(select(Study).join(Series).where(Series.id == image.series_id)).one()
     study.last_image, study.images, study.images_starts = now, WorkState.WAITING, 0
     session.add(study)
-
-
-def _instance(arrival: Arrival, file: str, now: datetime) -> Instance:
-    return Instance(
-        sop_class_uid=arrival.sop_class_uid,
-        transfer_syntax_uid=arrival.transfer_syntax_uid,
-        sha256=arrival.sha256,
-        file=file,
-        bytes=arrival.size_bytes,
-        received=now,
-        calling_ae=arrival.calling_ae,
-        address=arrival.address,
-        state=ObjectState.STORED,
-    )
 
 
 def _patient(session: Session, header: InstanceHeader) -> Patient:
@@ -243,16 +235,24 @@ def _series(session: Session, study_id: int, header: InstanceHeader) -> Series:
     return series
 
 
-def _differing_attributes(store: ObjectStore, one: Instance, other: Instance) -> list[str] | None:
+def _compare(store: ObjectStore, file: str, first: Instance) -> _Comparison:
+    """Tell an object that came before in another transfer syntax from one with other content."""
+    differing = _differing_attributes(store, file, first)
+    if differing == []:
+        return _Comparison(first.file, first.state, ObjectState.SAME_CONTENT)
+    what = ", ".join(differing[:8]) if differing else "its content"
+    reason = f"The SOP instance came before with other content ({what}). The first stays in use."
+    return _Comparison(first.file, first.state, ObjectState.CONFLICT, reason)
+
+
+def _differing_attributes(store: ObjectStore, file: str, first: Instance) -> list[str] | None:
     """Name the attributes in which two objects differ; None where one of them cannot be read.
 
-    Where the pixels of either were removed, the headers decide.
+    Where the pixels of the first were removed, the headers decide.
     """
-    headers_only = ObjectState.HEADER in (one.state, other.state)
+    headers_only = first.state == ObjectState.HEADER
     try:
-        ours, theirs = (
-            dcmread(store.path(instance.file), stop_before_pixels=headers_only) for instance in (one, other)
-        )
+        ours, theirs = (dcmread(store.path(each), stop_before_pixels=headers_only) for each in (file, first.file))
         tags = sorted(set(ours.keys()) | set(theirs.keys()))
         return [
             str(tag) for tag in tags if tag not in ours or tag not in theirs or ours[tag].value != theirs[tag].value

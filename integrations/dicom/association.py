@@ -10,18 +10,23 @@ What is changed, and why:
   for ours.
 * Requests are served in the thread that reads them, and that thread waits for the network instead of asking again and
   again: less work and two waits of a millisecond less for each object.
-* A peer that falls silent within a PDU is given up after the network timeout; one that announces a PDU longer than we
-  take is hung up on.
+* A PDU has to be whole within the network timeout, the association request within the ARTIM timer; a peer that
+  announces a PDU longer than we take is hung up on.
+* Threads rest until there is something for them (`resting`), and the messages of C-STORE are read and written by us
+  (`store_messages`).
 """
 
 import logging
 import select
 import socket
 import ssl
+import struct
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from socketserver import BaseServer
 from typing import Any, cast
@@ -43,13 +48,19 @@ from pynetdicom.transport import (
 
 from integrations.dicom.incoming import IncomingDataSet
 from integrations.dicom.part10 import FileMeta
+from integrations.dicom.resting import Resting, RingingQueue
+from integrations.dicom.store_messages import encode_store_response, read_store_request
 
 MAX_PDU_BYTES = 1024 * 1024
 
 _ASSOCIATE_RQ = 0x01
 _CALLED, _CALLING = slice(10, 26), slice(26, 42)  # PS3.8, table 9-11
 _READABLE = b"UNREADABLE".ljust(16)
-_WAIT_SECONDS = 0.1
+_P_DATA_TF = 0x04
+_PDU_HEAD_BYTES = 6
+_READ_BYTES = 65536
+_LONGEST_PDU_SECONDS = 60.0
+_SHORTEST_SECONDS, _WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.01, 0.1, 1.0
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
@@ -100,18 +111,33 @@ class _Upper(DULServiceProvider):
         super().__init__(association)
         self._run_loop_delay = 0  # `_Socket.ready` waits instead
         self.bell, self._rope = socket.socketpair()
+        self.resting = Resting(association)
+        self.to_user_queue = RingingQueue(self.resting.ring)
 
     def send_pdu(self, primitive: Any) -> None:
         super().send_pdu(primitive)
-        if threading.current_thread() is not self:
-            with suppress(OSError):  # closed, since this thread has ended
-                self._rope.send(b"!")
+        self._wake()
+
+    def send_now(self, pdu: bytes) -> None:
+        """Send a P-DATA-TF PDU at once; to be called in this thread, in an association that is established."""
+        if self.socket is not None:
+            self.socket.send(pdu)
 
     def stop_dul(self) -> bool:
         if threading.current_thread() is self:  # cannot wait for its own end
             self._kill_thread = True
             return True
-        return super().stop_dul()
+        if self.state_machine.current_state != "Sta1":
+            return False
+        self._kill_thread = True
+        self._wake()
+        self.join()
+        return True
+
+    def _wake(self) -> None:
+        if threading.current_thread() is not self:
+            with suppress(OSError):  # closed, since this thread has ended
+                self._rope.send(b"!")
 
     def run_reactor(self) -> None:
         try:
@@ -122,6 +148,7 @@ class _Upper(DULServiceProvider):
             cast(_Messages, self.assoc.dimse).discard_unfinished()
             self.bell.close()
             self._rope.close()
+            self.resting.ring()
 
     def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
         if bytestream[0] == _ASSOCIATE_RQ and len(bytestream) >= _CALLING.stop:
@@ -129,21 +156,48 @@ class _Upper(DULServiceProvider):
             self.titles = request[_CALLED], request[_CALLING]
             request, self.reject_reason = with_readable_titles(request)
             bytestream = bytearray(request)
+        if bytestream[0] == _P_DATA_TF:
+            return _Data(bytestream), "Evt10"
         return super()._decode_pdu(bytestream)
 
 
+class _Data:
+    """A P-DATA-TF PDU (PS3.8, 9.3.5) as far as it is needed; pynetdicom's own takes far longer to read it."""
+
+    def __init__(self, pdu: bytearray) -> None:
+        self._primitive = P_DATA()
+        self._primitive.presentation_data_value_list = values = []
+        place, view = 6, memoryview(pdu).toreadonly()
+        while place < len(pdu):
+            (length,) = struct.unpack_from(">I", pdu, place)
+            end = place + 4 + length
+            if length < 2 or end > len(pdu):
+                raise ValueError("A presentation data value is longer than its PDU, or empty.")
+            values.append([pdu[place + 4], bytes(view[place + 5 : end])])
+            place = end
+
+    def to_primitive(self) -> P_DATA:
+        return self._primitive
+
+
 class _Socket(AssociationSocket):
-    """Reads without delaying acknowledgements, and no more than a PDU."""
+    """Reads without delaying acknowledgements, as much as there is, and not for longer than a PDU may take."""
+
+    def __init__(self, association: Association, client_socket: socket.socket) -> None:
+        super().__init__(association, client_socket=client_socket)
+        self._buffer = bytearray()
+        self._until = 0.0
 
     @property
     def ready(self) -> bool:
-        """Whether the peer has sent something; waits a little for that, or for something to send."""
+        """Whether the peer has sent something; waits a while for that, or for something to send."""
         if self.socket is None or not self._is_connected:
             return False
+        if self._buffer or (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
+            return True
         dul = cast(_Upper, self.assoc.dul)
-        wait = _WAIT_SECONDS if dul.event_queue.empty() else 0
         try:
-            readable, _, _ = select.select([self.socket, dul.bell], [], [], wait)
+            readable, _, _ = select.select([self.socket, dul.bell], [], [], self._wait_seconds(dul))
         except (OSError, ValueError):
             dul.event_queue.put("Evt17")  # transport connection closed: PS3.8, table 9-10
             return False
@@ -154,16 +208,39 @@ class _Socket(AssociationSocket):
     def recv(self, nr_bytes: int) -> bytearray:
         if nr_bytes > MAX_PDU_BYTES or self.socket is None:
             raise OSError
-        received, missing = bytearray(nr_bytes), nr_bytes
-        with memoryview(received) as view:
-            while missing:
-                if _QUICK_ACK is not None:
-                    self.socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
-                count = self.socket.recv_into(view[nr_bytes - missing :])
-                if not count:
-                    break
-                missing -= count
-        return received[: nr_bytes - missing] if missing else received
+        if nr_bytes == _PDU_HEAD_BYTES:
+            self._begin_pdu(self.socket)
+        while len(self._buffer) < nr_bytes and self._read_more(nr_bytes - len(self._buffer)):
+            pass
+        received = self._buffer[:nr_bytes]
+        del self._buffer[:nr_bytes]
+        return received
+
+    def _begin_pdu(self, connection: socket.socket) -> None:
+        """Say how long the next PDU may take: the association request what ARTIM leaves to it (PS3.8, 9.1.5)."""
+        seconds = float(self.assoc.network_timeout or _LONGEST_PDU_SECONDS)
+        if self.assoc.dul.state_machine.current_state == "Sta2":
+            seconds = max(self.assoc.dul.artim_timer.remaining, _SHORTEST_SECONDS)
+        if connection.gettimeout() != seconds:
+            connection.settimeout(seconds)
+        self._until = time.monotonic() + seconds
+
+    def _read_more(self, missing: int) -> bool:
+        connection = cast(socket.socket, self.socket)
+        if time.monotonic() > self._until:
+            raise TimeoutError
+        if _QUICK_ACK is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
+        more = connection.recv(max(missing, _READ_BYTES))
+        self._buffer += more
+        return bool(more)
+
+    def _wait_seconds(self, dul: _Upper) -> float:
+        if not dul.event_queue.empty():
+            return 0
+        if dul.state_machine.current_state == "Sta13":  # the connection is closed when nothing comes
+            return _WAIT_SECONDS
+        return min(max(dul.artim_timer.remaining, 0.0), _LONGEST_WAIT_SECONDS)
 
 
 class _Messages(DIMSEServiceProvider):
@@ -178,11 +255,46 @@ class _Messages(DIMSEServiceProvider):
         self._latest: IncomingDataSet | None = None
         self._sending = threading.Lock()
 
-    def send_msg(self, primitive: Any, context_id: int) -> None:
-        with self._sending:  # the parts of two messages must not mix, now that answers come from several threads
-            super().send_msg(primitive, context_id)
+        self._request: C_STORE | None = None
+        self.msg_queue = RingingQueue(cast(_Upper, association.dul).resting.ring)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
+        for context_id, value in primitive.presentation_data_value_list:
+            if not self._takes(context_id, value):
+                left = P_DATA()
+                pair: Any = [context_id, value]  # a list at run time, whatever its type says
+                left.presentation_data_value_list = [pair]
+                self._leave_to_pynetdicom(left)
+
+    def send_msg(self, primitive: Any, context_id: int) -> None:
+        with self._sending:  # the parts of two messages must not mix, now that answers come from several threads
+            if isinstance(primitive, C_STORE) and threading.current_thread() is self.dul:
+                cast(_Upper, self.dul).send_now(encode_store_response(primitive, context_id))
+            else:
+                super().send_msg(primitive, context_id)
+
+    def _takes(self, context_id: int, value: bytes) -> bool:
+        """Take a part of a usual C-STORE, and serve that when it is whole; tells whether it was one."""
+        is_command, is_last = value[0] & 1, value[0] & 2
+        if self._request is not None:
+            if is_command:
+                raise ValueError("A command begins inside a data set.")
+            data_set = cast(IncomingDataSet, self._request.DataSet)
+            data_set.write(memoryview(value)[1:])
+            if is_last:
+                request, self._request = self._request, None
+                self.assoc._serve_request(request, context_id)
+            return True
+        is_ours = self.assoc.is_established and context_id in self.assoc._accepted_cx
+        if not (is_command and is_last and is_ours and self.message is None):
+            return False
+        self._request = read_store_request(value[1:])
+        if self._request is not None:
+            self._latest = IncomingDataSet(self._folder, partial(_described, self._request, context_id, self.assoc))
+            self._request.DataSet = self._latest
+        return self._request is not None
+
+    def _leave_to_pynetdicom(self, primitive: P_DATA) -> None:
         if self.message is None:
             message = DIMSEMessage()
             self._latest = IncomingDataSet(self._folder, lambda: _file_meta(message, self.assoc))
@@ -203,12 +315,14 @@ class _Messages(DIMSEServiceProvider):
 
 
 def _file_meta(message: DIMSEMessage, association: Association) -> FileMeta:
-    contexts = {context.context_id: context for context in association.accepted_contexts}
-    context = contexts.get(message.context_id)
-    command = message.command_set
+    return _described(message.command_set, message.context_id, association)
+
+
+def _described(command: Any, context_id: int | None, association: Association) -> FileMeta:
+    context = association._accepted_cx.get(context_id or 0)
     return FileMeta(
-        sop_class_uid=str(command.get("AffectedSOPClassUID", "")),
-        sop_instance_uid=str(command.get("AffectedSOPInstanceUID", "")),
+        sop_class_uid=str(getattr(command, "AffectedSOPClassUID", "")),
+        sop_instance_uid=str(getattr(command, "AffectedSOPInstanceUID", "")),
         transfer_syntax_uid=str(context.transfer_syntax[0]) if context else "",
         source_ae=association.requestor.ae_title.strip(),
     )
@@ -225,6 +339,7 @@ class _Handler(RequestHandler):
         association.acse_timeout = self.ae.acse_timeout  # sets a timer of the new `dul`, as the next line does
         association.network_timeout = self.ae.network_timeout
         association.dimse = _Messages(association, self.server.incoming)
+        association._reactor_checkpoint = association.dul.resting
         self.request.settimeout(self.ae.network_timeout)
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         association.set_socket(_Socket(association, client_socket=self.request))

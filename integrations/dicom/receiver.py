@@ -129,7 +129,7 @@ class Receiver:
             ) from error
         return cast(ReceivingServer, server)
 
-    def _answer(self, event: Event) -> Dataset:
+    def _answer(self, event: Event) -> Dataset | int:
         request, data_set = store_request(event)
         meta = FileMeta(
             sop_class_uid=str(request.AffectedSOPClassUID),

@@ -104,7 +104,7 @@ class _Taken:
     def __init__(self, door: Door, peer: Peer) -> None:
         self._door, self._peer = door, peer
 
-    def answer(self, event: Event) -> Dataset:
+    def answer(self, event: Event) -> Dataset | int:
         """Take in one object."""
         request = cast(C_STORE, event.request)
         meta = FileMeta(

@@ -1,6 +1,7 @@
 """Objects that real clients send, as the store ends up with them."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,10 +17,10 @@ from integrations.dicom.receiver import start_receiver
 from integrations.dicom.sender import Delivered, DeliveryAnswer, send_objects
 from service.log import configure_log
 from service.receiving import Receiving
-from service.store.database import reading
+from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import ObjectState, WorkState
-from service.store.tables import Instance, Patient, Study
+from service.store.tables import Change, Instance, Patient, Study
 from tests.odd.dicom.make_cases import write_case
 
 Send = Callable[[Path], list[DeliveryAnswer]]
@@ -203,3 +204,47 @@ def test_what_the_first_objects_lack_is_taken_from_later_ones_and_no_other_patie
     expected = dcmread(folder / "003.dcm")
     assert (study.accession, patient.identifier) == (expected.AccessionNumber, expected.PatientID)
     assert study.review_reason == ""
+
+
+def test_objects_of_one_study_that_come_on_eight_associations_at_once_are_each_filed_once(
+    engine: Engine, receiving: Receiving, odd: Odd
+) -> None:
+    paths = sorted(odd("plain").glob("*.dcm"))
+    intake = Intake(receiving.store.incoming, receiving.persist, receiving.keep_refused)
+    receiver = start_receiver(DicomSettings(port=0), intake, configure_log("receive"))
+    peer = Peer(name="us", ae_title="SPINELABEL", port=receiver.port)
+    with ThreadPoolExecutor(8) as senders:
+        sent = list(senders.map(lambda _: send_objects(paths, peer, "TEST"), range(8)))
+    receiver.stop()
+
+    assert all(isinstance(answer, Delivered) for answers in sent for answer in answers)
+    assert receiver.counts() == {"stored": len(paths), "known already": 7 * len(paths)}
+    with reading(engine) as session:
+        states = session.exec(select(Instance.state)).all()
+        (study,) = session.exec(select(Study))
+    assert list(states) == [ObjectState.STORED] * len(paths)
+    assert study.last_image is not None
+
+
+def test_a_late_image_of_a_study_that_was_read_makes_it_wait_again(
+    engine: Engine, send: Send, odd: Odd, tmp_path: Path
+) -> None:
+    folder = odd("plain")
+    late = tmp_path / "late"
+    late.mkdir()
+    (folder / "011.dcm").rename(late / "011.dcm")
+    send(folder)
+    with writing(engine) as session:
+        (study,) = session.exec(select(Study))
+        study.images, before = WorkState.DONE, study.last_image
+        session.add(study)
+
+    send(late)
+
+    with reading(engine) as session:
+        (study,) = session.exec(select(Study))
+        changes = session.exec(select(Change.state).where(Change.kind == "images").order_by(col(Change.id))).all()
+    assert before is not None
+    assert study.last_image is not None
+    assert study.last_image > before
+    assert list(changes) == ["waiting", "done", "waiting"]

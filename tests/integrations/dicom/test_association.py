@@ -1,5 +1,6 @@
 """Who is let in, and how the others are told."""
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -139,3 +140,36 @@ def test_any_titles_become_readable_or_are_rejected(called: bytes, calling: byte
     assert readable[42:] == b"the rest"
     assert all(title.isascii() and title.strip() and b"\\" not in title for title in titles)
     assert reason is not None or [title.strip() for title in titles] == [called.strip(b" \0"), calling.strip(b" \0")]
+
+
+def test_a_sender_of_a_byte_now_and_then_is_given_up_in_the_time_of_a_pdu(start: Callable[..., Running]) -> None:
+    running = start(network_timeout_seconds=1.0)
+
+    with ScriptedClient(running.receiver.port) as client:
+        client.send(associate_request(ECHO))
+        client.receive()
+        client.send(bytes([4, 0, 0, 0, 1, 0]))
+
+        def is_hung_up() -> bool:
+            try:
+                client.send(b"\0")
+            except OSError:
+                return True
+            return False
+
+        wait_until(is_hung_up, "the receiver to hang up", 8)
+
+
+def test_threads_of_associations_without_traffic_take_no_processor_time(running: Running) -> None:
+    clients = [ScriptedClient(running.receiver.port) for _ in range(10)]
+    for client in clients:
+        client.send(associate_request(ECHO))
+        client.receive()
+
+    before = time.process_time()
+    time.sleep(1)  # what is measured is a time without anything
+    taken = time.process_time() - before
+
+    for client in clients:
+        client.close()
+    assert taken < 0.1

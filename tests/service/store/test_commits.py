@@ -1,0 +1,90 @@
+"""What several threads write at one time, in one transaction."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+from sqlmodel import Session, select
+
+from service.store.commits import Commits
+from service.store.database import open_database, reading
+from service.store.tables import Patient
+from service.store.upgrade import upgrade_database
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    upgrade_database(tmp_path)
+    return open_database(tmp_path)
+
+
+def adding(name: str) -> Callable[[Session], str]:
+    def work(session: Session) -> str:
+        session.add(Patient(identifier=name))
+        session.flush()
+        return name
+
+    return work
+
+
+def failing(session: Session) -> str:
+    session.add(Patient(identifier="of the one that fails"))
+    raise ZeroDivisionError
+
+
+def identifiers(engine: Engine) -> set[str | None]:
+    with reading(engine) as session:
+        return set(session.exec(select(Patient.identifier)))
+
+
+def write_together(engine: Engine, works: list[Callable[[Session], str]]) -> tuple[list[object], int]:
+    """Bring works while another is written; give what each came back with, and how often was committed in all."""
+    commits = Commits(engine)
+    committed: list[None] = []
+    event.listen(engine, "commit", lambda _: committed.append(None))
+    first_is_under_way, go_on = threading.Event(), threading.Event()
+
+    def slow(session: Session) -> str:
+        first_is_under_way.set()
+        go_on.wait(10)
+        return adding("first")(session)
+
+    with ThreadPoolExecutor(len(works) + 1) as threads:
+        first = threads.submit(commits.write, slow)
+        first_is_under_way.wait(10)
+        others = [threads.submit(commits.write, work) for work in works]
+        wait_until(lambda: len(commits._waiting) == len(works), "all to wait")
+        go_on.set()
+        assert first.result(10) == "first"
+        outcomes: list[object] = [other.exception(10) or other.result(10) for other in others]
+    return outcomes, len(committed)
+
+
+def test_who_comes_while_another_writes_goes_into_the_next_transaction_with_all_who_wait(engine: Engine) -> None:
+    outcomes, commits = write_together(engine, [adding(name) for name in "abcd"])
+
+    assert outcomes == ["a", "b", "c", "d"]
+    assert commits == 2
+    assert identifiers(engine) == {"first", "a", "b", "c", "d"}
+
+
+def test_what_fails_costs_nobody_else_and_leaves_nothing(engine: Engine) -> None:
+    outcomes, _ = write_together(engine, [adding("a"), failing, adding("b")])
+
+    assert [outcomes[0], type(outcomes[1]), outcomes[2]] == ["a", ZeroDivisionError, "b"]
+    assert identifiers(engine) == {"first", "a", "b"}
+
+
+def test_what_was_written_is_committed_when_its_writer_goes_on(engine: Engine) -> None:
+    commits = Commits(engine)
+
+    def write_and_look(name: str) -> bool:
+        commits.write(adding(name))
+        return name in identifiers(engine)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(write_and_look, [str(number) for number in range(64)]))
