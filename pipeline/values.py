@@ -1,7 +1,7 @@
 """The values that all rooms share: a finding, where it came from, and the discs it rests on."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -63,7 +63,8 @@ class Disc:
     (x, y, z) in patient coordinates. `angle_deg` is the disc's tilt on that image, clockwise from the columns.
     `outline` is a closed line of (column, row) points on that image, counted from its top left corner: the middle of
     the first pixel is (0.5, 0.5) (DICOM PS3.3 C.18.6.1.2). `level` is None where levels are unknown. `confidence` is
-    in [0, 1], None where the detector gives none.
+    in [0, 1], None where the detector gives none. `frame` is that of a multi-frame image, counted from 1, and None for
+    an image that is an object of its own.
     """
 
     level: str | None
@@ -74,6 +75,7 @@ class Disc:
     angle_deg: float
     confidence: float | None
     outline: tuple[tuple[float, float], ...]
+    frame: int | None = field(default=None, repr=False)  # digests of findings rest on the other values
 
 
 @dataclass(frozen=True)

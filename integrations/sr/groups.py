@@ -155,7 +155,8 @@ def _region(disc: Disc, images: Mapping[str, Dataset]) -> ImageRegion:
         raise InconsistentFinding(f"The outline of {disc.level or 'a disc'} is no area on its image. Read it again.")
     if not np.array_equal(points[0], points[-1]):
         points = np.vstack([points, points[:1]])
-    return ImageRegion("POLYLINE", points, SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID))
+    frames = None if disc.frame is None else [disc.frame]
+    return ImageRegion("POLYLINE", points, SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID, frames))
 
 
 def _sources(finding: Finding, context: GroupContext) -> list[SourceImageForMeasurementGroup]:

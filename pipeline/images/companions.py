@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pipeline.images.errors import UnusableStack
+from pipeline.images.regularity import measure_spacing
 from pipeline.images.series import SeriesChoice
-from pipeline.images.stacks import Stack, measure_spacing, reach_of
+from pipeline.images.stacks import Stack, reach_of
 
 _FURTHER_MM = 20.0
 _FEWEST_SLICES = 3  # a localizer has few
@@ -34,7 +35,7 @@ def _usable(choice: SeriesChoice, chosen: Stack) -> Iterator[Stack]:
             first = stack.images[0]
             if stack is chosen or stack.orientation != "sagittal" or first.frame_of_reference != frame:
                 continue
-            if first.modality not in {"MR", ""}:
+            if first.modality not in {"MR", ""} or stack.weighting.kind == "none":
                 continue
             try:
                 yield replace(stack, spacing=measure_spacing(stack.images, _FEWEST_SLICES), fault="")

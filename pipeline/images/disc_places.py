@@ -31,6 +31,7 @@ def place_disc(volume: Volume, disc: LocatedDisc) -> Disc:
         angle_deg=_angle_on_image(volume, disc, index),
         confidence=disc.confidence,
         outline=outline,
+        frame=centre.frame,
     )
 
 

@@ -19,7 +19,8 @@ def discs_json(reading: StudyReading, detector: str) -> dict[str, Any]:
                     "sop_instance_uid": disc.sop_instance_uid,
                     "row": round(disc.row, 2),
                     "column": round(disc.column, 2),
-                },
+                }
+                | ({} if disc.frame is None else {"frame": disc.frame}),
                 "centre_mm": [round(value, 2) for value in disc.centre_mm],
                 "angle_deg": round(disc.angle_deg, 2),
                 "confidence": None if disc.confidence is None else round(disc.confidence, 4),

@@ -5,6 +5,7 @@ ImageError
 ├── UnusableStack
 │   ├── TooFewSlices
 │   ├── SliceGap
+│   ├── ShiftedSlices
 │   ├── ImpossibleField
 │   └── MissingPixels
 ├── UnreadablePixels
@@ -23,6 +24,8 @@ ImageError
 
 from pipeline.errors import ImageError
 
+_FEW_GAPS = 3  # that a message names each
+
 
 class NotAnImage(ImageError):
     """A file is no DICOM image that a volume can be made of."""
@@ -40,14 +43,25 @@ class TooFewSlices(UnusableStack):
 
 
 class SliceGap(UnusableStack):
-    """The distance between two neighbouring slices is not the usual one."""
+    """Distances between neighbouring slices are not the usual one."""
 
-    def __init__(self, between: tuple[float, float], distance: float, usual: float) -> None:
-        kind = "gap" if distance > usual else "irregular spacing"
-        super().__init__(
-            f"{kind}, {distance:.1f} mm between x = {between[0]:.1f} and x = {between[1]:.1f} "
-            f"where {usual:.1f} mm is usual; send the series again if slices are missing"
-        )
+    def __init__(self, odd: list[tuple[float, float, float]], usual: float, steps: int) -> None:
+        """Take patient x of both slices and distance for each odd step, the usual distance, and how many steps."""
+        distances = [distance for _, _, distance in odd]
+        gaps = "gap" if len(odd) == 1 else f"{len(odd)} gaps"
+        kind = gaps if min(distances) > usual else "irregular spacing"
+        if len(odd) > max(_FEW_GAPS, steps // 3):
+            said = f"from {min(distances):.1f} to {max(distances):.1f} mm"
+        else:
+            said = ", ".join(f"{d:.1f} mm between x = {x:.1f} and x = {other:.1f}" for x, other, d in odd[:_FEW_GAPS])
+        super().__init__(f"{kind}, {said} where {usual:.1f} mm is usual; send the series again if slices are missing")
+
+
+class ShiftedSlices(UnusableStack):
+    """Slices lie beside the others within their own plane, so that they do not show the same place."""
+
+    def __init__(self, shifted: list[str], furthest: float) -> None:
+        super().__init__(f"{', '.join(shifted)} up to {furthest:.1f} mm beside the others within the plane")
 
 
 class ImpossibleField(UnusableStack):

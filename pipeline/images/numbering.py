@@ -85,7 +85,7 @@ def _are_comparable(choice: SeriesChoice, series_uid: str, stack: Stack) -> bool
     first = stack.images[0]
     if first.series_uid == series_uid:
         return True
-    frames = {judged.stack.images[0].frame_of_reference for judged in choice.series if judged.series_uid == series_uid}
+    frames = {judged.first.frame_of_reference for judged in choice.series if judged.series_uid == series_uid}
     return bool(first.frame_of_reference) and first.frame_of_reference in frames
 
 

@@ -74,14 +74,14 @@ def find_shown(reading: StudyReading, paths: Sequence[Path]) -> ImageHeader:
         raise UnreadablePixels(f"there are no discs to draw: {reading.levels_reason}")
     shown = shown_image(reading.discs)
     for header in read_headers(paths)[0]:
-        if header.instance_uid == shown:
+        if (header.instance_uid, header.frame) == shown:
             return header
     raise UnreadablePixels("the image that shows the discs is not among the files; give those that were read")
 
 
-def shown_image(discs: Sequence[Disc]) -> str:
-    """Give the SOP Instance UID of the one image that shows the middle of most discs."""
-    return Counter(disc.sop_instance_uid for disc in discs).most_common(1)[0][0]
+def shown_image(discs: Sequence[Disc]) -> tuple[str, int | None]:
+    """Give the one image that shows the middle of most discs: its SOP Instance UID, and its frame if it has several."""
+    return Counter((disc.sop_instance_uid, disc.frame) for disc in discs).most_common(1)[0][0]
 
 
 def draw_discs(image: ImageHeader, discs: Sequence[Disc], captions: Captions) -> Image.Image:

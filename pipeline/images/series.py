@@ -2,29 +2,42 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pipeline.images.errors import NotAnImage
-from pipeline.images.headers import ImageHeader, read_header
-from pipeline.images.stacks import SplitSeries, Stack, describe_left_out, is_mixed, reach_of, split_series
+from pipeline.images.geometry import OBLIQUE_DEGREES, degrees_from_sagittal
+from pipeline.images.headers import ImageHeader, read_images
+from pipeline.images.left_out import describe_left_out, describe_mixture, is_mixed
+from pipeline.images.ranking import best_stack, variant_of, why_not
+from pipeline.images.stacks import SplitSeries, Stack, reach_of, split_series
 
 WHOLE_SPINE_MM = 400.0
 """From C7 to S1 a spine takes this much of a picture's height at least; chosen, and not validated."""
-_SAME_BOTTOM_MM = 50.0  # stacks whose lower edges differ by less show the same station
 
 
 @dataclass(frozen=True)
 class JudgedSeries:
-    """One series: its stack that comes closest to what is read, whether it can be, and why in words."""
+    """One series: its stack that comes closest to what is read, whether it can be, and why in words.
 
-    series_uid: str
-    description: str
-    stack: Stack
+    `stack` is None where no image of the series has a place in the patient.
+    """
+
+    first: ImageHeader
+    stack: Stack | None
     split: SplitSeries
     usable: bool
     reason: str
+
+    @property
+    def series_uid(self) -> str:
+        """Series Instance UID."""
+        return self.first.series_uid
+
+    @property
+    def description(self) -> str:
+        """Series Description, which may be empty."""
+        return self.first.description
 
 
 @dataclass(frozen=True)
@@ -39,29 +52,41 @@ class SeriesChoice:
 def choose_series(images: Iterable[ImageHeader]) -> SeriesChoice:
     """Choose the sagittal T2 stack of one study by geometry and times; names only break ties.
 
-    Among several: without fat suppression, as acquired rather than reformatted, the lowest station, the latest, the
-    one of most slices. The same images in any order give the same choice.
+    Among several, see `best_stack`. The same images in any order give the same choice.
     """
     by_series: dict[str, list[ImageHeader]] = defaultdict(list)
     for image in images:
         by_series[image.series_uid].append(image)
-    judged = [judge for uid in sorted(by_series) if (judge := _judge(split_series(by_series[uid])))]
-    usable = [judge for judge in judged if judge.usable]
-    if not usable:
+    judged = [_judge(split_series(by_series[uid])) for uid in sorted(by_series)]
+    stacks = [judge.stack for judge in judged if judge.usable and judge.stack]
+    if not stacks:
         return SeriesChoice(None, _why_none(judged), tuple(judged))
-    chosen = _best(usable)
-    reason = f"the {'only' if len(usable) == 1 else 'best'} usable sagittal T2 series: {chosen.reason}"
-    return SeriesChoice(chosen.stack, reason, tuple(judged))
+    best = best_stack(stacks)
+    chosen = next(judge for judge in judged if judge.stack is best)
+    others = {
+        judge.series_uid: why_not(judge.stack, best, stacks)
+        for judge in judged
+        if judge.usable and judge.stack and judge is not chosen
+    }
+    reason = f"the {'best' if others else 'only'} usable sagittal T2 series: {chosen.reason}"
+    judged = [
+        replace(judge, reason=f"{judge.reason}; not chosen: {others[judge.series_uid]}")
+        if judge.series_uid in others
+        else judge
+        for judge in judged
+    ]
+    return SeriesChoice(best, reason, tuple(judged))
 
 
 def choose_whole_spine(choice: SeriesChoice) -> Stack | None:
     """Give the latest usable stack that shows a whole spine; None where no single stack of the study is high enough.
 
-    A spine that only several stations together show is not put together.
+    A spine that only several stations together show is not put together; one that the scanner composed counts.
 
     Source: Park et al. 2024, section 4: of several sequences the latest whole-spine one counts.
     """
-    whole = [judge.stack for judge in choice.series if judge.usable and _height(judge.stack) >= WHOLE_SPINE_MM]
+    usable = [judge.stack for judge in choice.series if judge.usable and judge.stack]
+    whole = [stack for stack in usable if _height(stack) >= WHOLE_SPINE_MM]
 
     def rank(stack: Stack) -> tuple[bool, str, int, str]:
         first = stack.images[0]
@@ -77,29 +102,50 @@ def _why_none(judged: Sequence[JudgedSeries]) -> str:
     return f"no usable sagittal T2 series ({reasons})"
 
 
-def _judge(split: SplitSeries) -> JudgedSeries | None:
-    """Judge a series by its best stack; None for one in which no image has a position."""
+def _judge(split: SplitSeries) -> JudgedSeries:
+    """Judge a series by its best stack."""
     if not split.stacks:
-        return None
+        first = split.strangers[0][0]
+        reasons = dict.fromkeys(reason for _, reason in split.strangers)
+        return JudgedSeries(first, None, split, usable=False, reason="; ".join(reasons))
     wanted = [s for s in split.stacks if s.orientation == "sagittal" and s.weighting.kind == "T2"]
     whole = [stack for stack in wanted if not stack.fault]
-    stack = _best_stack(whole or wanted or split.stacks)
-    image = stack.images[0]
-    notes = "; ".join(part for part in (stack.weighting.why, describe_left_out(split, stack)) if part)
-    if image.modality not in {"MR", ""}:
-        reason = f"{image.modality} and not MR"
-        return JudgedSeries(image.series_uid, image.description, stack, split, usable=False, reason=reason)
+    stack = best_stack(whole) if whole else max(wanted or split.stacks, key=_size)
+    return JudgedSeries(stack.images[0], stack, split, *_verdict(split, stack, is_wanted=bool(wanted)))
+
+
+def _verdict(split: SplitSeries, stack: Stack, *, is_wanted: bool) -> tuple[bool, str]:
+    modality = stack.images[0].modality
+    if modality not in {"MR", ""}:
+        return False, f"{modality} and not MR"
     if is_mixed(split):
-        return JudgedSeries(image.series_uid, image.description, stack, split, usable=False, reason="mixed orientation")
-    if whole:
-        reason = f"sagittal, {len(stack.images)} slices {stack.spacing:g} mm apart, {notes}"
-    elif wanted:
-        reason = stack.fault
+        return False, describe_mixture(split)
+    left_out = describe_left_out(split, stack)
+    if is_wanted and not stack.fault:
+        notes = [_shape(stack), stack.weighting.why, variant_of(stack), left_out]
+    elif is_wanted:
+        notes = [stack.fault, left_out]
+    elif stack.orientation == "oblique":
+        angle = degrees_from_sagittal(stack.plane)
+        notes = [f"oblique, {angle:.0f} degrees from sagittal, where up to {OBLIQUE_DEGREES} is read"]
     elif stack.orientation != "sagittal":
-        reason = f"{stack.orientation}, not sagittal"
+        notes = [f"{stack.orientation}, not sagittal"]
     else:
-        reason = f"not T2: {stack.weighting.why}"
-    return JudgedSeries(image.series_uid, image.description, stack, split, bool(whole), reason)
+        notes = [f"not T2: {stack.weighting.why}"]
+    return is_wanted and not stack.fault, "; ".join(note for note in notes if note)
+
+
+def _shape(stack: Stack) -> str:
+    angle, thickness = degrees_from_sagittal(stack.plane), stack.images[0].thickness
+    turned = f" ({angle:.0f} degrees oblique)" if angle >= 1 else ""
+    words = f"sagittal{turned}, {len(stack.images)} slices {stack.spacing:g} mm apart"
+    if thickness and stack.spacing and thickness > 1.05 * stack.spacing:
+        words += f" that overlap, being {thickness:g} mm thick"
+    return words
+
+
+def _size(stack: Stack) -> tuple[int, str]:
+    return len(stack.images), stack.images[0].instance_uid
 
 
 def _height(stack: Stack) -> float:
@@ -108,78 +154,13 @@ def _height(stack: Stack) -> float:
     return high - low
 
 
-def _best_stack(stacks: Sequence[Stack]) -> Stack:
-    lowest = min(reach_of(stack)[0] for stack in stacks)
-
-    def rank(stack: Stack) -> tuple[bool, bool, bool, str, int, bool, str]:
-        first = stack.images[0]
-        return (
-            not stack.weighting.fat_suppressed,
-            "DERIVED" not in first.image_type,
-            reach_of(stack)[0] - lowest < _SAME_BOTTOM_MM,
-            first.acquired,
-            len(stack.images),
-            "t2" in first.names.lower(),
-            first.instance_uid,
-        )
-
-    return max(stacks, key=rank)
-
-
-def _best(usable: Sequence[JudgedSeries]) -> JudgedSeries:
-    stack = _best_stack([judge.stack for judge in usable])
-    return next(judge for judge in usable if judge.stack is stack)
-
-
 def read_headers(paths: Iterable[Path]) -> tuple[tuple[ImageHeader, ...], tuple[tuple[Path, str], ...]]:
-    """Read the headers of files, and name those that are no images, each with the reason."""
-    images, problems = [], []
+    """Read the headers of files, and of each frame where one holds several; name what is no image, with the reason."""
+    images: list[ImageHeader] = []
+    problems = []
     for path in paths:
         try:
-            images.append(read_header(path))
+            images += read_images(path)
         except NotAnImage as error:
             problems.append((path, str(error)))
     return tuple(images), tuple(problems)
-
-
-def inspect_study(paths: Sequence[Path]) -> dict[str, Any]:
-    """Say which series files hold, which is chosen and why, as `spinelabel inspect study --json` prints it.
-
-    Files of several studies are kept apart; what is no image is a problem of the first study, or of one without UID.
-    """
-    images, problems = read_headers(paths)
-    by_study: dict[str, list[ImageHeader]] = defaultdict(list)
-    for image in images:
-        by_study[image.study_uid].append(image)
-    studies = [_study_value(uid, choose_series(by_study[uid])) for uid in sorted(by_study)]
-    if problems and not studies:
-        studies = [_study_value(None, SeriesChoice(None, "no MR images", ()))]
-    if studies:
-        studies[0]["problems"] = [{"file": path.name, "reason": reason} for path, reason in problems]
-    return {"studies": studies}
-
-
-def _study_value(uid: str | None, choice: SeriesChoice) -> dict[str, Any]:
-    return {
-        "study_uid": uid,
-        "chosen": choice.stack.images[0].series_uid if choice.stack else None,
-        "reason": choice.reason,
-        "series": [_series_value(judge) for judge in choice.series],
-        "problems": [],
-    }
-
-
-def _series_value(judge: JudgedSeries) -> dict[str, Any]:
-    stack = judge.stack
-    row, column = stack.plane.spacing
-    return {
-        "series_uid": judge.series_uid,
-        "description": judge.description,
-        "orientation": "mixed" if judge.reason == "mixed orientation" else stack.orientation,
-        "weighting": stack.weighting.kind,
-        "slices": len(stack.images),
-        "usable": judge.usable,
-        "reason": judge.reason,
-        "spacing_mm": [stack.spacing, row, column],
-        "shape": [len(stack.images), stack.plane.rows, stack.plane.columns],
-    }

@@ -6,9 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import dcmread
 from pydicom.pixels.processing import apply_rescale
+from pydicom.pixels.utils import pixel_array
 
+from pipeline.images.elements import DAMAGE
 from pipeline.images.errors import UnreadablePixels
-from pipeline.images.headers import DAMAGE, ImageHeader, Plane
+from pipeline.images.headers import ImageHeader, Plane
 from pipeline.images.stacks import Stack
 
 Voxels = npt.NDArray[np.float32]
@@ -16,11 +18,15 @@ Voxels = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class ImagePoint:
-    """A place on an image as it was received: pixel indices, the first pixel's middle at (0, 0)."""
+    """A place on an image as it was received: pixel indices, the first pixel's middle at (0, 0).
+
+    `frame` counts from 1 and is None for an image that is an object of its own.
+    """
 
     sop_instance_uid: str
     row: float
     column: float
+    frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -28,18 +34,21 @@ class Volume:
     """Voxels (slices, rows, columns): slices from the patient's right to the left, superior up, anterior left.
 
     `spacing_mm` is between slices, rows and columns. `planes` and `instance_uids` are those of the images as received,
-    in the order of the slices; a row of the volume may be a column of the image.
+    in the order of the slices; a row of the volume may be a column of the image. `frames` are those of multi-frame
+    objects, counted from 1, and empty or None for others.
     """
 
     voxels: Voxels
     spacing_mm: tuple[float, float, float]
     planes: tuple[Plane, ...]
     instance_uids: tuple[str, ...]
+    frames: tuple[int | None, ...] = ()
 
     def image_point(self, slice_index: int, row: float, column: float) -> ImagePoint:
         """Map a place on a slice to the image it came from."""
         image_row, image_column = _to_image(self.planes[slice_index], row, column)
-        return ImagePoint(self.instance_uids[slice_index], image_row, image_column)
+        frame = self.frames[slice_index] if self.frames else None
+        return ImagePoint(self.instance_uids[slice_index], image_row, image_column, frame)
 
     def patient_mm(self, slice_index: float, row: float, column: float) -> tuple[float, float, float]:
         """Map a voxel, also between slices, to patient coordinates in mm (PS3.3 C.7.6.2.1.1)."""
@@ -63,7 +72,8 @@ def load_volume(stack: Stack) -> Volume:
     if _is_transposed(stack.plane):
         row, column = column, row
     spacing = (stack.spacing or 0.0, row, column)
-    return Volume(np.stack(slices), spacing, tuple(planes), tuple(image.instance_uid for image in stack.images))
+    uids, frames = zip(*((image.instance_uid, image.frame) for image in stack.images), strict=True)
+    return Volume(np.stack(slices), spacing, tuple(planes), uids, frames)
 
 
 def decode_image(image: ImageHeader) -> Voxels:
@@ -73,19 +83,28 @@ def decode_image(image: ImageHeader) -> Voxels:
         UnreadablePixels: it cannot be decoded, its size is not the one its header gave, or a value is not finite.
     """
     try:
-        ds = dcmread(image.path)
-        pixels = apply_rescale(ds.pixel_array, ds)
+        pixels, inverted = _stored(image)
     except (RuntimeError, OSError, *DAMAGE) as error:
         raise UnreadablePixels(
             f"image {image.label} cannot be decoded ({type(error).__name__}); send it again"
         ) from error
     if image.plane is None or pixels.shape != (image.plane.rows, image.plane.columns):
         raise UnreadablePixels(f"image {image.label} does not have the size its header gives; send it again")
-    inverted = getattr(ds, "PhotometricInterpretation", "") == "MONOCHROME1"
     values: Voxels = np.asarray(pixels, np.float32)
     if not np.isfinite(values).all():
         raise UnreadablePixels(f"image {image.label} holds values that are no numbers; send it again")
     return values.max() - values if inverted else values
+
+
+def _stored(image: ImageHeader) -> tuple[npt.NDArray[np.generic], bool]:
+    """Decode pixels through their rescale, of the one frame where there are several; tell whether larger is darker."""
+    if image.rescale is None:
+        ds = dcmread(image.path)
+        return apply_rescale(ds.pixel_array, ds), ds.get("PhotometricInterpretation") == "MONOCHROME1"
+    slope, intercept = image.rescale  # those of a frame lie in its functional groups (PS3.3 C.7.6.16.2.9)
+    pixels = pixel_array(image.path, index=(image.frame or 1) - 1)
+    kind = dcmread(image.path, specific_tags=["PhotometricInterpretation"], stop_before_pixels=True)
+    return pixels * slope + intercept, kind.get("PhotometricInterpretation") == "MONOCHROME1"
 
 
 def _is_transposed(plane: Plane) -> bool:

@@ -46,7 +46,7 @@ def study(
 
     Example: spinelabel inspect study FOLDER
     """
-    from pipeline.images.series import inspect_study
+    from pipeline.images.inspection import inspect_study
 
     found = inspect_study(sorted(path for path in folder.rglob("*") if path.is_file()))
     if as_json:
@@ -55,7 +55,7 @@ def study(
     for one in found["studies"]:
         console.print(f"Study {one['study_uid']}: {one['reason']}", markup=False, soft_wrap=True)
         for series in one["series"]:
-            _print_all(series)
+            console.print(f"  {_series_line(series)}", markup=False, soft_wrap=True)
         for problem in one["problems"]:
             console.print(f"  {problem['file']}: {problem['reason']}", markup=False, soft_wrap=True)
 
@@ -85,6 +85,20 @@ def _print_report(report: dict[str, Any]) -> None:
             console.print(f"  {key.replace('_', ' ')}: {value}", **_AS_IT_IS)
     for line in report["text"].split("\n"):
         console.print(f"  | {line}", **_AS_IT_IS)
+
+
+def _series_line(series: dict[str, Any]) -> str:
+    """Word one series: whether it is read, what a PACS shows of it, what we measured, and why."""
+    mark = "READ  " if series["chosen"] else "usable" if series["usable"] else "no    "
+    number = "-" if series["number"] is None else series["number"]
+    parts = [f"{mark} series {number}, {series['description'] or 'without a name'}: {series['images']} images"]
+    if series["shape"]:
+        _, rows, columns = series["shape"]
+        between, row, column = series["spacing_mm"]
+        parts.append(f"{series['orientation']} {series['weighting']}{' fs' if series['fat_suppressed'] else ''}")
+        apart = "no even spacing" if between is None else f"{between:g} mm apart"
+        parts.append(f"{series['slices']} slices of {rows} x {columns}, {apart}, pixels {row:.3g} x {column:.3g} mm")
+    return "; ".join([*parts, series["reason"], series["series_uid"]])
 
 
 def _print_all(values: dict[str, Any]) -> None:

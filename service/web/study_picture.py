@@ -31,7 +31,9 @@ def study_picture(session: Session, store: ObjectStore, link: str, limits: str) 
     said = " ".join([limits, *map(found_by, restricted_by(findings))])
     try:
         captions = caption(findings, how_named(study), said)
-        picture = draw_discs(read_header(store.path(file)), _discs(study), captions)
+        discs = _discs(study)
+        shown = read_header(store.path(file), shown_image(discs)[1])
+        picture = draw_discs(shown, discs, captions)
     except (NotAnImage, UnreadablePixels):
         return None
     content = BytesIO()
@@ -49,7 +51,7 @@ def _discs(study: Study) -> list[Disc]:
 
 
 def _file(session: Session, study: Study) -> str | None:
-    shown = shown_image(_discs(study))
+    shown, _ = shown_image(_discs(study))
     return session.exec(
         select(Instance.file)
         .join(Series)

@@ -24,6 +24,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from tests.odd.dicom import anonymity_cases, enhanced, series_cases, volume_cases
 from tests.odd.dicom.phantom import (
     CASES,
     PRIVATE_SERIES_DATA,
@@ -209,6 +210,10 @@ def objects_that_are_no_images(out: Path) -> None:
     report.PerformedProcedureCodeSequence = []
     report.ReferencedPerformedProcedureStepSequence = []
     save(report, out / "other-makers-report.dcm")
+
+
+MORE = (volume_cases, series_cases, enhanced, anonymity_cases)
+"""Modules that register cases of their own."""
 
 
 def write_case(name: str, folder: Path) -> None:

@@ -117,6 +117,7 @@ def scanned(top: float, uid: str, frame: str) -> tuple[Stack, Volume]:
     """A scan of three discs, whose upper edge lies at that height."""
     (judged,) = choose_series(headers(positions(top=top), uid=uid, frame_of_reference=frame)).series
     stack, voxels = judged.stack, np.zeros((11, ROWS, COLUMNS), np.float32)
+    assert stack is not None
     planes = tuple(image.plane for image in stack.images if image.plane)
     return stack, Volume(voxels, (SPACING, PIXEL, PIXEL), planes, tuple(image.instance_uid for image in stack.images))
 

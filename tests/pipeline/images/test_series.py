@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from pipeline.images.headers import ImageHeader
-from pipeline.images.series import choose_series, choose_whole_spine, inspect_study
+from pipeline.images.inspection import inspect_study
+from pipeline.images.series import choose_series, choose_whole_spine
 from tests.pipeline.images.phantom import headers, mr_image, plane, positions, save_all
 
 T2, OTHER = "2.25.2", "2.25.3"

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.images.errors import ImpossibleField, MissingPixels, SliceGap, TooFewSlices
-from pipeline.images.stacks import measure_spacing, split_series
+from pipeline.images.regularity import measure_spacing
+from pipeline.images.stacks import split_series
 from tests.pipeline.images.phantom import AXIAL, BASE, CORONAL, headers, plane, positions
 
 
