@@ -14,6 +14,7 @@ from integrations.hl7.connection import IncompleteMessage, ReceivedMessage
 from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.oru import ReadMessage, read_message
 from integrations.hl7.places import Fault, FieldPlace
+from service.identity_changes import Telling, apply_adt
 from service.report_versions import Filing, file_reports
 from service.store.database import writing
 from service.store.states import MessageState
@@ -96,6 +97,10 @@ class Listening:
         if row.state == MessageState.REPORT:
             notes = file_reports(Filing(session, self.settings, received.received_at), row, message.reports)
             row.notes = [*row.notes, *notes]
+            session.add(row)
+        elif row.state == MessageState.KEPT and message.fault is None:
+            telling = Telling(session, self.settings, received.received_at, row_id(row))
+            row.notes = [*row.notes, *apply_adt(telling, message.adt)]
             session.add(row)
         self.log.info("message kept", message=row_id(row), state=row.state, ack=row.ack_code)
 
