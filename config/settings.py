@@ -23,6 +23,7 @@ from config.errors import UnusableSettings
 from config.fetch_settings import FetchSettings
 from config.files import read_yaml
 from config.image_settings import ImageSettings
+from config.rule_settings import RuleSettings
 from config.section import Section
 from config.sender_settings import SenderSettings
 from config.time_zones import TimeZoneName
@@ -126,6 +127,14 @@ class PairingSettings(Section):
     wait_for_images_hours: Annotated[
         float, Field(ge=0, description="A report whose study has no complete images is written up after this long.")
     ] = 24
+    wait_for_study_hours: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="A report whose study has not come after this long is listed for a person. It is never "
+            "dropped: its study finds it whenever it comes.",
+        ),
+    ] = 72
 
 
 class Destination(Section):
@@ -246,6 +255,7 @@ class Settings(BaseSettings):
     peers: Annotated[tuple[Peer, ...], Field(description="DICOM nodes that we know by name.")] = ()
     dicom: DicomSettings = DicomSettings()
     hl7: Hl7Settings = Hl7Settings()
+    rules: RuleSettings = RuleSettings()
     pairing: PairingSettings = PairingSettings()
     destinations: Annotated[tuple[Destination, ...], Field(description="Where structured reports go.")] = ()
     reports: ReportSettings = ReportSettings()

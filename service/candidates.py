@@ -1,171 +1,232 @@
-"""Pairing on the database: fetches the candidates, asks the rules of `pairing`, and records what they decide."""
+"""Pairing on the database: fetches the candidates, asks the rules of `pairing`, and records what they decide.
 
-from collections.abc import Collection, Sequence
+Many reports are looked at with a few queries, all by an index, and only what changes is written: one patient may have
+hundreds of reports, and each study that comes is looked at under the write lock.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, false, or_
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
-from service.errors import UnknownItem
+from service.identities import current_id, same_patients
 from service.pairing import Decision, NeedsReview, Paired, Person, ReportKeys, StudyKeys, pair
-from service.store.states import PairingState, WorkState
-from service.store.tables import OrderNumber, Pairing, Patient, Report, Study, row_id
+from service.results import results_changed
+from service.store.identity_tables import KnownAs
+from service.store.states import PairingState
+from service.store.tables import OrderNumber, Pairing, Report, Study, row_id
 
 BY_HAND = "by hand"
 """How a person's decision is recorded; rules never change it."""
+AT_A_TIME = 400
+T = TypeVar("T")
 
 
 def pair_report(session: Session, report: Report, settings: Settings, now: datetime) -> None:
     """Look for the studies of a report that has just arrived."""
-    numbers = session.exec(select(OrderNumber).where(OrderNumber.report_id == report.id)).all()
-    found = session.exec(select(Study, Patient).join(Patient).where(_shares_a_key(report, numbers))).all()
-    zone = ZoneInfo(settings.hl7.time_zone)
-    studies = [_study_keys(study, patient, zone) for study, patient in found]
+    pair_reports(session, [report], settings, now)
+
+
+def pair_waiting_reports(session: Session, study: Study, settings: Settings, now: datetime) -> None:
+    """Look again for the studies of reports that may be about a study that has just arrived, or changed."""
+    pair_reports(session, _current(session, _reports_about(session, study, settings)), settings, now)
+
+
+def pair_again(
+    session: Session, studies: Iterable[Study], reports: Iterable[int], settings: Settings, now: datetime
+) -> None:
+    """Look again for the studies of these reports, and of all that may be about one of these studies."""
+    numbers = set(reports).union(*(_reports_about(session, study, settings) for study in studies))
+    pair_reports(session, _current(session, numbers), settings, now)
+
+
+def pair_reports(session: Session, reports: Sequence[Report], settings: Settings, now: datetime) -> None:
+    """Decide anew which studies reports are about, except where a person did."""
     window = timedelta(hours=settings.pairing.window_hours)
-    _record(session, report, pair(_report_keys(report, numbers), studies, window), now)
+    for some in in_turns(reports):
+        pairings: dict[int, list[Pairing]] = defaultdict(list)
+        numbers = [row_id(report) for report in some]
+        for pairing in session.exec(select(Pairing).where(col(Pairing.report_id).in_(numbers))):
+            pairings[pairing.report_id].append(pairing)
+        undecided = [report for report in some if all(pairing.how != BY_HAND for pairing in pairings[row_id(report)])]
+        for report, keys, studies in _with_candidates(session, undecided, settings):
+            _record(session, report, pair(keys, studies, window), pairings[row_id(report)], now)
+        session.flush()
 
 
-def pair_waiting_reports(session: Session, study: Study, patient: Patient, settings: Settings, now: datetime) -> None:
-    """Look again for the studies of reports that may be about a study that has just arrived."""
-    keys = [col(Report.study_uid) == study.study_uid]
-    if study.accession:
-        carrying = select(OrderNumber.report_id).where(OrderNumber.number == study.accession)
-        keys.append(col(Report.id).in_(carrying))
-    if patient.identifier:
-        keys.append(col(Report.patient_identifier) == patient.identifier)
-    waiting = session.exec(
-        select(Report).where(col(Report.superseded_by).is_(None), or_(*keys)).order_by(col(Report.id))
-    )
-    for report in waiting.all():
-        pair_report(session, report, settings, now)
+def in_turns(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Give items some at a time, no more than a query can name."""
+    return (items[first : first + AT_A_TIME] for first in range(0, len(items), AT_A_TIME))
 
 
-def pair_by_hand(session: Session, report_id: int, study: str, now: datetime) -> None:
-    """Pair a report with one study, by Study Instance UID or accession number, and with no other.
-
-    Raises:
-        UnknownItem: there is no such current report, or not exactly one such study.
-    """
-    report = session.get(Report, report_id)
-    if report is None or report.superseded_by is not None:
-        raise UnknownItem(f"There is no current report {report_id}. The page lists reports with their numbers.")
-    chosen = row_id(find_study(session, study))
-    _set_pairings(session, report, Paired((chosen,), BY_HAND, "paired by a person"), now)
-
-
-def find_study(session: Session, name: str) -> Study:
-    """Find a study by its Study Instance UID or accession number.
-
-    Raises:
-        UnknownItem: not exactly one has it.
-    """
-    found = session.exec(select(Study).where(or_(col(Study.study_uid) == name, col(Study.accession) == name))).all()
-    if len(found) != 1 or not name:
-        raise UnknownItem(f"{len(found)} studies have this UID or accession number. Name one by its UID.")
-    return found[0]
-
-
-def keep_decision(session: Session, replaced: Report, report: Report, now: datetime) -> None:
-    """Let the next version of a report stay where a person put the last one."""
-    studies = session.exec(
-        select(Pairing.study_id).where(Pairing.report_id == replaced.id, Pairing.how == BY_HAND)
-    ).all()
-    if studies:
-        _set_pairings(session, report, Paired(tuple(studies), BY_HAND, "paired by a person"), now)
-
-
-def results_changed(session: Session, study_id: int) -> None:
-    """Note that a study's results changed, so that its structured report is written anew when it is due."""
-    study = session.get_one(Study, study_id)
-    study.results, study.document_starts = study.results + 1, 0
-    study.document, study.document_not_before = WorkState.WAITING, None
-    session.add(study)
-
-
-def report_changed(session: Session, report_id: int) -> None:
-    """Note that the results of every study changed that a report is paired with."""
-    for study_id in paired_studies(session, report_id):
-        results_changed(session, study_id)
-
-
-def paired_studies(session: Session, report_id: int) -> list[int]:
-    """Give the studies that a report is paired with."""
-    return list(session.exec(select(Pairing.study_id).where(Pairing.report_id == report_id)))
-
-
-def _record(session: Session, report: Report, decision: Decision, now: datetime) -> None:
-    by_hand = select(Pairing.id).where(Pairing.report_id == report.id, Pairing.how == BY_HAND)
-    if session.exec(by_hand).first() is not None:
-        return
-    if isinstance(decision, Paired):
-        _set_pairings(session, report, decision, now)
-        return
-    _remove_pairings(session, report, ())
-    report.pairing = PairingState.REVIEW if isinstance(decision, NeedsReview) else PairingState.UNPAIRED
-    report.pairing_reason = decision.reason
-    session.add(report)
-
-
-def _set_pairings(session: Session, report: Report, decision: Paired, now: datetime) -> None:
-    _remove_pairings(session, report, decision.study_ids)
-    for study_id in sorted(set(decision.study_ids) - set(paired_studies(session, row_id(report)))):
-        session.add(
-            Pairing(
-                report_id=row_id(report),
-                study_id=study_id,
-                how=decision.how,
-                evidence=decision.evidence,
-                created=now,
-            )
-        )
-        results_changed(session, study_id)
-    report.pairing, report.pairing_reason = PairingState.PAIRED, decision.evidence
-    session.add(report)
+def set_pairings(session: Session, report: Report, decision: Paired, now: datetime) -> None:
+    """Pair a report with these studies and no others."""
+    there = session.exec(select(Pairing).where(Pairing.report_id == report.id)).all()
+    _record(session, report, decision, there, now)
     session.flush()
 
 
-def _remove_pairings(session: Session, report: Report, but: Collection[int]) -> None:
-    for pairing in session.exec(select(Pairing).where(Pairing.report_id == report.id)).all():
-        if pairing.study_id not in but:
+def _reports_about(session: Session, study: Study, settings: Settings) -> set[int]:
+    """Give the reports whose pairing may depend on a study: with its numbers, near its time, or paired with it."""
+    found: set[int] = set(session.exec(select(Pairing.report_id).where(Pairing.study_id == study.id)))
+    found.update(_numbers(session, Report.study_uid == study.study_uid))
+    if study.accession_key:
+        found.update(session.exec(select(OrderNumber.report_id).where(OrderNumber.key == study.accession_key)))
+    started = _started(study, ZoneInfo(settings.hl7.time_zone))
+    if started is None:
+        return found
+    window = timedelta(hours=settings.pairing.window_hours)
+    for of_patient in _is_of_patient(study):
+        near = [of_patient, col(Report.observed) >= started - window, col(Report.observed) <= started + window]
+        # By patient and time pairs only where one of both has no accession number.
+        found.update(_numbers(session, *near, *([col(Report.accession) == ""] if study.accession else [])))
+    return found
+
+
+def _numbers(session: Session, *conditions: ColumnElement[bool] | bool) -> list[int]:
+    return [number for number in session.exec(select(Report.id).where(*conditions)) if number is not None]
+
+
+def _is_of_patient(study: Study) -> Iterator[ColumnElement[bool]]:
+    yield col(Report.patient_id) == study.patient_id
+    if study.patient_identifier:
+        yield col(Report.patient_identifier) == study.patient_identifier
+
+
+def _current(session: Session, numbers: Collection[int]) -> list[Report]:
+    found: list[Report] = []
+    for some in in_turns(sorted(numbers)):
+        current = select(Report).where(col(Report.id).in_(some), col(Report.superseded_by).is_(None))
+        found += session.exec(current.order_by(col(Report.id)))
+    return found
+
+
+def _with_candidates(
+    session: Session, reports: Sequence[Report], settings: Settings
+) -> Iterator[tuple[Report, ReportKeys, list[StudyKeys]]]:
+    """Give each report's identifiers with every study that shares one of them."""
+    orders: dict[int, list[OrderNumber]] = defaultdict(list)
+    ids = [row_id(report) for report in reports]
+    for order in session.exec(
+        select(OrderNumber).where(col(OrderNumber.report_id).in_(ids)).order_by(col(OrderNumber.id))
+    ):
+        orders[order.report_id].append(order)
+    studies = _candidates(session, reports, [order.key for each in orders.values() for order in each])
+    known_as = _known_as(session, {study.patient_id for study in studies})
+    zone = ZoneInfo(settings.hl7.time_zone)
+    keys = {row_id(study): _study_keys(study, known_as.get(study.patient_id, ()), zone) for study in studies}
+    sharing = _by_key(studies)
+    for report in reports:
+        wanted: set[tuple[str, str | int | None]] = {("key", order.key) for order in orders[row_id(report)]}
+        wanted |= {("uid", report.study_uid), ("patient", report.patient_id), ("number", report.patient_identifier)}
+        shared = sorted({study for each in wanted if each[1] for study in sharing.get(each, ())})
+        yield report, report_keys(report, orders[row_id(report)]), [keys[study] for study in shared]
+
+
+def _candidates(session: Session, reports: Sequence[Report], keys: Collection[str]) -> Sequence[Study]:
+    shares: list[ColumnElement[bool]] = [
+        col(Study.accession_key).in_({key for key in keys if key}),
+        col(Study.study_uid).in_({report.study_uid for report in reports if report.study_uid}),
+        col(Study.patient_id).in_({report.patient_id for report in reports if report.patient_id is not None}),
+        col(Study.patient_identifier).in_({each.patient_identifier for each in reports if each.patient_identifier}),
+    ]
+    return session.exec(select(Study).where(or_(false(), *shares)).order_by(col(Study.id))).all()
+
+
+def _by_key(studies: Sequence[Study]) -> Mapping[tuple[str, str | int | None], list[int]]:
+    sharing: dict[tuple[str, str | int | None], list[int]] = defaultdict(list)
+    for study in studies:
+        for kind, value in (
+            ("key", study.accession_key),
+            ("uid", study.study_uid),
+            ("patient", study.patient_id),
+            ("number", study.patient_identifier),
+        ):
+            sharing[kind, value].append(row_id(study))
+    return sharing
+
+
+def _known_as(session: Session, patients: Collection[int]) -> dict[int, tuple[Person, ...]]:
+    """Give what ADT has told of current patients, under any of their numbers."""
+    current = {row_id(patient): current_id(patient) for patient in same_patients(session, patients)}
+    known: dict[int, tuple[Person, ...]] = defaultdict(tuple)
+    for told in session.exec(select(KnownAs).where(col(KnownAs.patient_id).in_(current))):
+        known[current[told.patient_id]] += (Person("", "", told.name, told.birth_date, told.sex),)
+    return known
+
+
+def _record(session: Session, report: Report, decision: Decision, there: Sequence[Pairing], now: datetime) -> None:
+    """Write down what changes of a report's pairings, and have the structured reports of those studies follow."""
+    chosen = decision.study_ids if isinstance(decision, Paired) else ()
+    for pairing in there:
+        if pairing.study_id not in chosen:
             session.delete(pairing)
             results_changed(session, pairing.study_id)
-    session.flush()
+        elif isinstance(decision, Paired) and decision.how == BY_HAND:
+            pairing.how, pairing.evidence = decision.how, decision.evidence
+            session.add(pairing)
+    if isinstance(decision, Paired):
+        for study_id in sorted(set(chosen) - {pairing.study_id for pairing in there}):
+            session.add(
+                Pairing(
+                    report_id=row_id(report),
+                    study_id=study_id,
+                    how=decision.how,
+                    evidence=decision.evidence,
+                    created=now,
+                )
+            )
+            results_changed(session, study_id)
+        report.pairing, report.pairing_reason = PairingState.PAIRED, decision.evidence
+    else:
+        report.pairing = PairingState.REVIEW if isinstance(decision, NeedsReview) else PairingState.UNPAIRED
+        report.pairing_reason = decision.reason
+    session.add(report)
 
 
-def _shares_a_key(report: Report, numbers: Sequence[OrderNumber]) -> ColumnElement[bool]:
-    keys: list[ColumnElement[bool]] = [col(Study.accession).in_([each.number for each in numbers])]
-    if report.study_uid:
-        keys.append(col(Study.study_uid) == report.study_uid)
-    if report.patient_identifier:
-        keys.append(col(Patient.identifier) == report.patient_identifier)
-    return or_(false(), *keys)
-
-
-def _report_keys(report: Report, numbers: Sequence[OrderNumber]) -> ReportKeys:
+def report_keys(report: Report, numbers: Sequence[OrderNumber]) -> ReportKeys:
+    """Give the identifiers of a report as the rules compare them."""
     return ReportKeys(
-        accessions=tuple(each.number for each in numbers if each.is_accession),
-        other_numbers=tuple(each.number for each in numbers if not each.is_accession),
+        accessions=tuple(each.key for each in numbers if each.is_accession),
+        other_numbers=tuple(each.key for each in numbers if not each.is_accession),
+        issuers={each.key: each.issuer for each in numbers if each.issuer},
         accession_issuer=report.accession_issuer,
         study_uid=report.study_uid,
         person=Person(
-            report.patient_identifier, report.patient_authority, report.patient_name, report.birth_date, report.sex
+            report.patient_identifier,
+            report.patient_authority,
+            report.patient_name,
+            report.birth_date,
+            report.sex,
+            report.patient_id,
         ),
         procedure=report.procedure,
         observed=report.observed,
     )
 
 
-def _study_keys(study: Study, patient: Patient, zone: ZoneInfo) -> StudyKeys:
+def _study_keys(study: Study, known_as: tuple[Person, ...], zone: ZoneInfo) -> StudyKeys:
     return StudyKeys(
         id=row_id(study),
-        accession=study.accession,
+        accession=study.accession_key,
         accession_issuer=study.accession_issuer,
         study_uid=study.study_uid,
-        person=Person(patient.identifier or "", patient.authority, patient.name, patient.birth_date, patient.sex),
+        person=Person(
+            study.patient_identifier,
+            study.patient_authority,
+            study.patient_name,
+            study.birth_date,
+            study.sex,
+            study.patient_id,
+        ),
         description=study.description,
         started=_started(study, zone),
+        known_as=known_as,
     )
 
 

@@ -15,6 +15,7 @@ from integrations.hl7.connection import IncompleteMessage, ReceivedMessage
 from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.oru import ReadMessage, read_message
 from integrations.hl7.places import Fault, FieldPlace
+from service.identity_changes import Telling, apply_adt
 from service.report_versions import Filing, file_reports
 from service.store.commits import Commits
 from service.store.database import writing
@@ -115,6 +116,10 @@ def file_message(filing: Filing, row: Message, message: ReadMessage, batch_notes
     if row.state == MessageState.REPORT:
         notes = file_reports(filing, row, message.reports)
         row.notes = [*row.notes, *notes]
+        session.add(row)
+    elif row.state == MessageState.KEPT:
+        telling = Telling(session, filing.settings, filing.now, row_id(row))
+        row.notes = [*row.notes, *apply_adt(telling, message.adt)]
         session.add(row)
 
 

@@ -5,8 +5,9 @@ from sqlmodel import Session, col, select
 from integrations.hl7.status import Status
 from pipeline.images.numbering import NO_LEVELS, NamedDisc, Numbering
 from pipeline.reports.numbering import unusual_numbering
-from service.candidates import find_study, results_changed
+from service.decisions import find_study
 from service.errors import NoDiscs, PixelsRemoved
+from service.results import results_changed
 from service.second_tries import read_again
 from service.store.states import WorkState
 from service.store.tables import Pairing, Report, Study, row_id

@@ -14,22 +14,23 @@ from config.settings import Settings
 from integrations.dicom.arrivals import Arrival, ReceivedObject, RefusedObject, StoreOutcome
 from integrations.dicom.errors import OutOfResources
 from integrations.dicom.header import InstanceHeader
+from service.accession_keys import accession_key
 from service.candidates import pair_waiting_reports
 from service.errors import DiskNearlyFull
+from service.identities import current_id, patient_of
+from service.pairing import Person
 from service.store.columns import utc_now
 from service.store.commits import Commits
 from service.store.database import writing
 from service.store.objects import ObjectStore
 from service.store.states import ObjectState, WorkState
-from service.store.tables import Instance, Patient, Series, Study, row_id
+from service.store.tables import Instance, Series, Study, row_id
 from service.study_images import NOT_IMAGES
+from service.two_patients import note_further_patient
 from service.usual_objects import file_usual_object, instance_values, is_another_patient
 
 IN_USE = frozenset({ObjectState.STORED, ObjectState.HEADER})
 """Of the objects of one UID the one that counts, with its pixels or without, has one of these states."""
-TWO_PATIENTS = (
-    "Its objects carry two patient IDs. Decide, and use `spinelabel study accept`; no report is written before."
-)
 
 
 @dataclass(frozen=True)
@@ -119,37 +120,73 @@ class Receiving:
 
     def _file_under_study(self, session: Session, instance: Instance, header: InstanceHeader) -> None:
         study = session.exec(select(Study).where(Study.study_uid == header.study_uid)).one_or_none()
-        known = session.get_one(Patient, study.patient_id) if study else None
-        if study is None or known is None:
-            known = _patient(session, header)
-            study = _study(header, row_id(known), instance.received)
+        if study is None:
+            study = self._study(session, header, instance.received)
             session.add(study)
             session.flush()
-            pair_waiting_reports(session, study, known, self.settings, instance.received)
-        elif is_another_patient(header, known.identifier, known.authority):
-            study.review_reason = TWO_PATIENTS
-        elif _fill_in(session, study, known, header):
-            session.add(study)
-            session.flush()
-            known = session.get_one(Patient, study.patient_id)
-            pair_waiting_reports(session, study, known, self.settings, instance.received)
+            pair_waiting_reports(session, study, self.settings, instance.received)
+        else:
+            if is_another_patient(header, study.patient_identifier, study.patient_authority):
+                self._review_patient(session, study, header)
+            if self._fill_in(session, study, header):
+                session.add(study)
+                session.flush()
+                pair_waiting_reports(session, study, self.settings, instance.received)
         if header.modality not in NOT_IMAGES:
             study.last_image, study.images, study.images_starts = instance.received, WorkState.WAITING, 0
         study.notes = study.notes or "; ".join(header.notes)
         session.add(study)
         instance.series_id = row_id(_series(session, row_id(study), header))
 
+    def _review_patient(self, session: Session, study: Study, header: InstanceHeader) -> None:
+        """Have a person decide about a study whose objects name two patients, unless both are one patient now."""
+        patient = patient_of(session, _person(header), self.settings.hl7.authority)
+        if row_id(patient) != study.sent_patient_id:
+            note_further_patient(session, study, patient)
 
-def _fill_in(session: Session, study: Study, patient: Patient, header: InstanceHeader) -> bool:
-    """Take from a later object what the first ones lacked to be paired by; tells whether it did."""
-    filled = False
-    if not study.accession and header.accession_number:
+    def _fill_in(self, session: Session, study: Study, header: InstanceHeader) -> bool:
+        """Take from a later object what the first ones lacked to be paired by; tells whether it did."""
+        filled = False
+        if not study.accession and header.accession_number:
+            self._name_order(study, header)
+            filled = True
+        if not study.patient_identifier and header.patient_id:
+            self._name_patient(session, study, header)
+            filled = True
+        return filled
+
+    def _study(self, session: Session, header: InstanceHeader, now: datetime) -> Study:
+        study = Study(
+            study_uid=header.study_uid,
+            patient_id=0,
+            study_id=header.study_id,
+            study_date=header.study_date,
+            study_time=header.study_time,
+            description=header.study_description,
+            first_received=now,
+        )
+        self._name_order(study, header)
+        self._name_patient(session, study, header)
+        return study
+
+    def _name_order(self, study: Study, header: InstanceHeader) -> None:
         study.accession, study.accession_issuer = header.accession_number, header.accession_issuer
-        filled = True
-    if not patient.identifier and header.patient_id:
-        study.patient_id = row_id(_patient(session, header))
-        filled = True
-    return filled
+        study.accession_key = accession_key(header.accession_number, self.settings.rules.accession)
+
+    def _name_patient(self, session: Session, study: Study, header: InstanceHeader) -> None:
+        """Keep what an object says of its patient, and say who that is now.
+
+        An empty Patient ID is this study's own patient and nobody else's.
+        """
+        said = _person(header)
+        patient = patient_of(session, said, self.settings.hl7.authority)
+        study.sent_patient_id, study.patient_id = row_id(patient), current_id(patient)
+        study.patient_identifier, study.patient_authority = said.identifier, said.authority
+        study.patient_name, study.birth_date, study.sex = said.name, said.birth_date, said.sex
+
+
+def _person(header: InstanceHeader) -> Person:
+    return Person(header.patient_id, header.patient_id_issuer, header.patient_name, header.birth_date, header.sex)
 
 
 def _file_beside(session: Session, instance: Instance, first: Instance, compared: _Comparison) -> None:
@@ -181,42 +218,6 @@ def _bring_back(session: Session, image: Instance, first: Instance, now: datetim
     study = session.exec(select(Study).join(Series).where(Series.id == image.series_id)).one()
     study.last_image, study.images, study.images_starts = now, WorkState.WAITING, 0
     session.add(study)
-
-
-def _patient(session: Session, header: InstanceHeader) -> Patient:
-    """Give the patient of a new study; an empty Patient ID is this study's own patient and nobody else's."""
-    if header.patient_id:
-        found = session.exec(
-            select(Patient).where(
-                Patient.identifier == header.patient_id, Patient.authority == header.patient_id_issuer
-            )
-        ).one_or_none()
-        if found:
-            return found
-    patient = Patient(
-        identifier=header.patient_id or None,
-        authority=header.patient_id_issuer,
-        name=header.patient_name,
-        birth_date=header.birth_date,
-        sex=header.sex,
-    )
-    session.add(patient)
-    session.flush()
-    return patient
-
-
-def _study(header: InstanceHeader, patient_id: int, now: datetime) -> Study:
-    return Study(
-        study_uid=header.study_uid,
-        patient_id=patient_id,
-        accession=header.accession_number,
-        accession_issuer=header.accession_issuer,
-        study_id=header.study_id,
-        study_date=header.study_date,
-        study_time=header.study_time,
-        description=header.study_description,
-        first_received=now,
-    )
 
 
 def _series(session: Session, study_id: int, header: InstanceHeader) -> Series:

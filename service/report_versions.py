@@ -7,11 +7,17 @@ from datetime import datetime
 from sqlmodel import Session, and_, col, or_, select
 
 from config.settings import Settings
+from integrations.hl7.adt import full_name
 from integrations.hl7.oru import read_message
 from integrations.hl7.reports import ReportMessage
 from integrations.hl7.status import Status
 from integrations.hl7.versions import current_version, versions_of
-from service.candidates import keep_decision, pair_report, report_changed
+from service.accession_keys import accession_key
+from service.candidates import pair_report
+from service.decisions import keep_decision
+from service.identities import current_id, patient_of
+from service.pairing import Person
+from service.results import report_changed
 from service.store.findings import supersede_findings
 from service.store.states import WorkState
 from service.store.tables import Message, OrderNumber, Report, row_id
@@ -59,6 +65,7 @@ def _file(filing: Filing, message: Message, ordinal: int, report: ReportMessage,
     stays = replaced is not None and now_current == current_version(arrived)
     row = _row(report if stays else now_current, message, ordinal, key, now)
     row.version = len(earlier) + 1
+    _name_patient(filing, row)
     if replaced is not None and stays:
         row.superseded_by = replaced.id
         row.labels, row.labels_reason = WorkState.HELD, "A newer or more final version is current."
@@ -72,12 +79,7 @@ def _make_current(filing: Filing, row: Report, report: ReportMessage, replaced: 
     session = filing.session
     session.add(row)
     session.flush()
-    covers = set(report.covers)
-    session.add_all(
-        OrderNumber(report_id=row_id(row), number=number, is_accession=number in covers)
-        for number in covers | {each.number for each in report.order_numbers}
-    )
-    session.flush()
+    _add_numbers(filing, row, report)
     for each in replaced:
         _replace(session, each, row, filing.now)
     pair_report(session, row, filing.settings, filing.now)
@@ -115,8 +117,34 @@ def _file_anew(filing: Filing, message: Message, ordinal: int, key: str) -> list
     if current and not changed:
         return []
     fresh.version = len(rows) + 1
+    _name_patient(filing, fresh)
     _make_current(filing, fresh, report, current)
     return [f"report {row_id(fresh)} is a new version; changed: {', '.join(changed).replace('_', ' ') or 'all'}"]
+
+
+def _add_numbers(filing: Filing, row: Report, report: ReportMessage) -> None:
+    covers = set(report.covers)
+    issuers = {each.number: each.issuer for each in reversed(report.order_numbers) if each.issuer}
+    filing.session.add_all(
+        OrderNumber(
+            report_id=row_id(row),
+            number=number,
+            key=accession_key(number, filing.settings.rules.accession),
+            issuer=issuers.get(number, ""),
+            is_accession=number in covers,
+        )
+        for number in sorted(covers | {each.number for each in report.order_numbers})
+    )
+    filing.session.flush()
+
+
+def _name_patient(filing: Filing, row: Report) -> None:
+    """Say who the report's patient is now; the row keeps what the message said."""
+    if not row.patient_identifier:
+        return
+    said = Person(row.patient_identifier, row.patient_authority, row.patient_name, row.birth_date, row.sex)
+    patient = patient_of(filing.session, said, filing.settings.hl7.authority)
+    row.sent_patient_id, row.patient_id = row_id(patient), current_id(patient)
 
 
 def _order_key(report: ReportMessage, message: Message, ordinal: int) -> str:
@@ -150,7 +178,7 @@ def _row(report: ReportMessage, message: Message, ordinal: int, key: str, now: d
         study_uid=report.study_uid or "",
         patient_identifier=patient.id.id if patient and patient.id else "",
         patient_authority=patient.id.authority if patient and patient.id else "",
-        patient_name=f"{patient.family}^{patient.given}" if patient and (patient.family or patient.given) else "",
+        patient_name=full_name([patient.family, patient.given, patient.middle]) if patient else "",
         birth_date=(report.birth_date or "").replace("-", ""),
         sex=patient.sex if patient else "",
         procedure=report.procedure or "",

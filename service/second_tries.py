@@ -4,11 +4,13 @@ from datetime import datetime
 
 from sqlmodel import Session, col, or_, select
 
-from service.candidates import find_study, results_changed
+from service.decisions import find_study
+from service.results import results_changed
 from service.store.columns import utc_now
 from service.store.fetch_tables import Fetch
 from service.store.states import FetchState, WorkState
 from service.store.tables import Report, Study, row_id
+from service.two_patients import accept_patients
 
 UNFINISHED = (WorkState.FAILED, WorkState.QUEUED)
 """What is queued is asked for once more too, in case its request was lost; what is written is written once."""
@@ -51,6 +53,7 @@ def accept_study(session: Session, name: str) -> None:
         UnknownItem: not exactly one study has this UID or accession number.
     """
     study = find_study(session, name)
+    accept_patients(session, study)
     study.review_reason = ""
     session.add(study)
     results_changed(session, row_id(study))

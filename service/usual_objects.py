@@ -13,11 +13,11 @@ from sqlmodel import Session, col
 from integrations.dicom.arrivals import Arrival, ReceivedObject
 from integrations.dicom.header import InstanceHeader
 from service.store.states import ObjectState, WorkState
-from service.store.tables import Instance, Patient, Series, Study
+from service.store.tables import Instance, Series, Study
 from service.study_images import NOT_IMAGES
 
 _CAME_BEFORE = select(col(Instance.id)).where(col(Instance.sop_instance_uid) == bindparam("sop_instance_uid")).limit(1)
-_SERIES: Select[Any, int, str, WorkState, int, str, str | None, str] = (
+_SERIES: Select[Any, int, str, WorkState, int, str, str, str] = (
     select(
         col(Series.id).label("series_id"),
         col(Series.study_id),
@@ -25,12 +25,11 @@ _SERIES: Select[Any, int, str, WorkState, int, str, str | None, str] = (
         col(Study.images),
         col(Study.images_starts),
         col(Study.notes),
-        col(Patient.identifier),
-        col(Patient.authority),
+        col(Study.patient_identifier).label("identifier"),
+        col(Study.patient_authority).label("authority"),
     )
     .select_from(Study)
     .join(Series, col(Series.study_id) == col(Study.id))
-    .join(Patient, col(Patient.id) == col(Study.patient_id))
     .where(col(Study.study_uid) == bindparam("study_uid"), col(Series.series_uid) == bindparam("series_uid"))
 )
 _INSERT = insert(Instance)
@@ -72,7 +71,7 @@ def instance_values(arrival: Arrival, file: str, now: datetime) -> dict[str, Any
     }
 
 
-def is_another_patient(header: InstanceHeader, identifier: str | None, authority: str) -> bool:
+def is_another_patient(header: InstanceHeader, identifier: str, authority: str) -> bool:
     """Tell whether an object names another patient than its study; what one of both does not say is no difference."""
     if not header.patient_id or not identifier:
         return False

@@ -20,11 +20,11 @@ from pipeline.reports.labelling import Labeller, UnlabelledReport, label_reports
 from pipeline.reports.labelling import Report as LabelledText
 from pipeline.values import ReportLabels
 from service.batching import Batcher, Batches
-from service.candidates import report_changed, results_changed
 from service.documents import DocumentWriter, write_documents
 from service.guard import Edge, Kept, guarded
 from service.numbering import is_read_anew, numbering_of
 from service.outbox import Outbox, deliver
+from service.results import report_changed, results_changed
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings

@@ -1,4 +1,4 @@
-"""Patient numbers that became others: ADT^A18, A34, A40, A47 (HL7 2.x chapter 3, MRG)."""
+"""Patient numbers that became others: ADT^A40 and its kin (HL7 2.x chapter 3, MRG)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from integrations.hl7.identifiers import PatientId, best_id, patient_ids
 from integrations.hl7.places import Fault, FieldPlace
 from integrations.hl7.segments import Parsed
 
-MERGES = frozenset({"ADT^A18", "ADT^A34", "ADT^A40", "ADT^A47"})
+MERGES = frozenset(f"ADT^A{event}" for event in (18, 30, 34, 36, 40, 46, 47))
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,15 @@ class ReadMerges:
 def read_merges(parsed: Parsed, authority: str | None, types: Sequence[str]) -> ReadMerges:
     """Read each MRG with the PID before it. A number that would become itself is refused, and so is a missing one."""
     merges: list[Merge] = []
-    new: PatientId | None = None
+    survivor: list[PatientId] = []
     for segment in parsed.segments:
         if segment.name == "PID":
-            new = best_id(patient_ids(segment.field(3), parsed), authority, types)
+            survivor = patient_ids(segment.field(3), parsed)
         elif segment.name == "MRG":
             old = best_id(patient_ids(segment.field(1), parsed), authority, types)
+            # A number becomes one of the same authority, where the surviving patient has numbers of several.
+            alike = [each for each in survivor if old is not None and each.authority == old.authority]
+            new = best_id(alike or survivor, authority, types)
             place = FieldPlace("MRG", 1, segment.number)
             if new is None:
                 return ReadMerges((), Fault(FieldPlace("PID", 3), "101", "There is no number to merge into."))
@@ -55,16 +58,19 @@ def current_ids(merges: Iterable[Merge]) -> dict[tuple[str, str], PatientId]:
     """
     steps: dict[tuple[str, str], PatientId] = {}
     for merge in merges:
-        if _key(_follow(merge.new, steps)) == _key(merge.old):
+        if _key(merge.old) in [_key(passed) for passed in _path(merge.new, steps)]:
             del steps[_key(merge.new)]
         steps[_key(merge.old)] = merge.new
-    return {old: _follow(new, steps) for old, new in steps.items()}
+    return {old: [new, *_path(new, steps)][-1] for old, new in steps.items()}
 
 
-def _follow(patient: PatientId, steps: dict[tuple[str, str], PatientId]) -> PatientId:
+def _path(patient: PatientId, steps: dict[tuple[str, str], PatientId]) -> list[PatientId]:
+    """Give what a number leads to, the last one being current."""
+    path = []
     while (known := steps.get(_key(patient))) is not None:
+        path.append(known)
         patient = known
-    return patient
+    return path
 
 
 def _key(patient: PatientId) -> tuple[str, str]:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from config.settings import Hl7Settings
+from integrations.hl7.adt import USED, Adt, read_adt
 from integrations.hl7.charset import site_codec
 from integrations.hl7.header import Header, header_fault, header_of
-from integrations.hl7.merges import MERGES, Merge, read_merges
+from integrations.hl7.merges import Merge
 from integrations.hl7.places import Fault, FieldPlace, read_place
 from integrations.hl7.reports import MessageContext, ReportMessage, read_reports
 from integrations.hl7.segments import parse
@@ -23,7 +24,7 @@ _REPORT_TYPES = {"ORU^R01", "ORU"}
 
 @dataclass(frozen=True)
 class ReadMessage:
-    """One message. `reports` is empty for types other than ORU^R01, `merges` for those that merge no patients.
+    """One message. `reports` is empty for types other than ORU^R01, `adt` for those that say nothing of a patient.
 
     `fault` is why the message is refused, None where it is taken; `notes` are for the message log.
     """
@@ -41,8 +42,13 @@ class ReadMessage:
     codec: str
     notes: tuple[str, ...]
     reports: tuple[ReportMessage, ...]
-    merges: tuple[Merge, ...]
+    adt: Adt
     fault: Fault | None
+
+    @property
+    def merges(self) -> tuple[Merge, ...]:
+        """Give the numbers that became others."""
+        return self.adt.merges
 
 
 def check_settings(settings: Hl7Settings) -> None:
@@ -82,14 +88,14 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
     context = MessageContext(parsed, settings, offset_of(time, header.value(7)) or zone, time, rules.meanings)
     fault = header_fault(header)
     reports: tuple[ReportMessage, ...] = ()
-    merges: tuple[Merge, ...] = ()
+    adt = Adt()
     if fault is None and header.message_type in _REPORT_TYPES:
         reports = read_reports(context)
         fault = _report_fault(reports, settings)
         notes.extend(strange_segments(parsed.segments, "ORU_R01", header.value(12)))
-    elif fault is None and header.message_type in MERGES:
-        read = read_merges(parsed, settings.authority, settings.identifier_types)
-        merges, fault = read.merges, read.fault
+    elif fault is None and header.message_type in USED:
+        adt = read_adt(header, parsed, settings, context.zone)
+        fault = adt.fault
     elif fault is None:
         notes.append("type: kept and acknowledged, not used")
     return ReadMessage(
@@ -106,7 +112,7 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
         codec=parsed.codec,
         notes=(*notes, *(note for report in reports for note in report.notes)),
         reports=reports,
-        merges=merges,
+        adt=adt,
         fault=fault,
     )
 

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from config.conditions import DISC_LEVELS
 from config.settings import load_settings
 from pipeline.images.numbering import NO_LEVELS
-from service.candidates import pair_by_hand
 from service.cli import ConfigFile, app, console
+from service.decisions import pair_by_hand
 from service.numbering import number_by_hand
 from service.second_tries import accept_study, complete_study, try_again
 from service.store.columns import utc_now

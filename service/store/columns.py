@@ -1,11 +1,21 @@
-"""Column types that mean the same on every database."""
+"""Column types that mean the same on every database, and how constraints are named."""
 
+import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Dialect, String, TypeDecorator
-from sqlmodel import Field
+from sqlalchemy import Column, DateTime, Dialect, MetaData, String, TypeDecorator
+from sqlmodel import Field, SQLModel
+
+SQLModel.metadata.naming_convention = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+).naming_convention
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -57,6 +67,25 @@ def state_column(default: StrEnum | None, states: type[StrEnum]) -> Any:
     return Field(
         default=... if default is None else default,
         sa_column=Column(StateText(states), nullable=False, index=True),
+    )
+
+
+def link_column() -> Any:
+    """Declare what the page's addresses name a row by: it says nothing about a patient and cannot be guessed."""
+    return Field(default_factory=_new_link, index=True, unique=True)
+
+
+def _new_link() -> str:
+    return secrets.token_hex(12)
+
+
+def key_column(of: str) -> Any:
+    """Declare the indexed column by which an identifier is compared; what nobody normalised is compared as it is."""
+    return Field(
+        default=None,
+        sa_column=Column(
+            String, nullable=False, index=True, default=lambda row: row.get_current_parameters().get(of, "")
+        ),
     )
 
 

@@ -57,6 +57,13 @@ def keep_changes(session: Session, _flushing: UOWTransaction) -> None:
         session.info.setdefault("changes", []).extend(changes)
 
 
+def note_change(session: Session, kind: str, subject: int, state: str, reason: str) -> None:
+    """Write down a change that no watched column shows, such as of a patient's identity."""
+    change = {"at": utc_now(), "kind": kind, "subject": subject, "state": state, "reason": reason}
+    session.connection().execute(insert(Change), [change])
+    session.info.setdefault("changes", []).append(change)
+
+
 def _has_changed(row: Any, watched: _Watched, *, is_new: bool) -> bool:
     if is_new:
         return watched.from_the_first

@@ -4,37 +4,23 @@ A condition is data: no table, column or constraint lists conditions. Findings a
 supersedes. Times are UTC.
 """
 
-import secrets
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, MetaData, UniqueConstraint
+from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from service.store.columns import state_column, time_column
+from service.store.columns import key_column, link_column, state_column, time_column
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, RunState, WorkState
-
-SQLModel.metadata.naming_convention = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-).naming_convention
-
-
-def _new_link() -> str:
-    return secrets.token_hex(12)
-
-
-def link_column() -> Any:
-    """Declare what the page's addresses name a row by: it says nothing about a patient and cannot be guessed."""
-    return Field(default_factory=_new_link, index=True, unique=True)
 
 
 class Patient(SQLModel, table=True):
-    """A patient as identified by one authority. An empty identifier never matches another."""
+    """A patient as identified by one authority. An empty identifier never matches another.
+
+    `authority` is empty where none was said; `assigner` is the one that it turned out to be of. Name, birth date and
+    sex are as now known, by ADT as of `as_of`, else as first heard. `merged_into` is who the patient is now, after all
+    merges, and None for one who is current; `identity_tables` keeps the steps.
+    """
 
     __table_args__ = (UniqueConstraint("identifier", "authority"),)
 
@@ -44,7 +30,9 @@ class Patient(SQLModel, table=True):
     name: str = ""
     birth_date: str = ""
     sex: str = ""
-    merged_into: int | None = Field(default=None, foreign_key="patient.id")
+    merged_into: int | None = Field(default=None, foreign_key="patient.id", index=True)
+    assigner: str = ""
+    as_of: datetime | None = time_column(nullable=True)
 
 
 class Study(SQLModel, table=True):
@@ -58,13 +46,23 @@ class Study(SQLModel, table=True):
     what the reports said against the usual numbers when the images were read. `is_disowned` tells that a person or a
     report has numbered otherwise since, so that nothing is written until they are read anew. `complete_since` is when a
     person said that nothing more is to be waited for.
+
+    `patient_id` is the patient as now known, `sent_patient_id` the one of the number that its objects carry, and
+    `patient_identifier` to `sex` what they say. `accession_key` is the accession number as it is compared.
     """
 
     id: int | None = Field(default=None, primary_key=True)
     link: str = link_column()
     study_uid: str = Field(unique=True)
     patient_id: int = Field(foreign_key="patient.id", index=True)
+    sent_patient_id: int | None = Field(default=None, index=True)
+    patient_identifier: str = Field(default="", index=True)
+    patient_authority: str = ""
+    patient_name: str = ""
+    birth_date: str = ""
+    sex: str = ""
     accession: str = Field(default="", index=True)
+    accession_key: str = key_column("accession")
     accession_issuer: str = ""
     study_id: str = ""
     study_date: str = ""
@@ -154,7 +152,10 @@ class Report(SQLModel, table=True):
 
     Versions of one report share the `order_key`. `superseded_by` names the version that took its place.
     `labels_attempt` counts how often a person had it labelled again, `labels_starts` how often that was started since.
+    `patient_id` and `sent_patient_id` are as a study's.
     """
+
+    __table_args__ = (Index(None, "patient_id", "observed"), Index(None, "patient_identifier", "observed"))
 
     id: int | None = Field(default=None, primary_key=True)
     message_id: int = Field(foreign_key="message.id", index=True)
@@ -163,6 +164,8 @@ class Report(SQLModel, table=True):
     accession: str = Field(default="", index=True)
     accession_issuer: str = ""
     study_uid: str = Field(default="", index=True)
+    patient_id: int | None = None
+    sent_patient_id: int | None = Field(default=None, index=True)
     patient_identifier: str = Field(default="", index=True)
     patient_authority: str = ""
     patient_name: str = ""
@@ -186,7 +189,10 @@ class Report(SQLModel, table=True):
 
 
 class OrderNumber(SQLModel, table=True):
-    """An order number that a report carries. `is_accession` marks those that the rules take for accession numbers."""
+    """An order number that a report carries. `is_accession` marks those that the rules take for accession numbers.
+
+    `key` is the number as it is compared, `issuer` who gave it out, where that was said.
+    """
 
     __tablename__ = "order_number"
     __table_args__ = (UniqueConstraint("report_id", "number"),)
@@ -194,6 +200,8 @@ class OrderNumber(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     report_id: int = Field(foreign_key="report.id")
     number: str = Field(index=True)
+    key: str = key_column("number")
+    issuer: str = ""
     is_accession: bool = False
 
 

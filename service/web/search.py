@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import exists
 from sqlmodel import Session, col, or_, select
 
+from service.identities import patients_with_number
 from service.store.tables import Message, OrderNumber, Pairing, Patient, Report, Study
 
 MOST = 50
@@ -26,7 +27,11 @@ class Found:
 
 
 def search(session: Session, wanted: str) -> Found:
-    """Find by accession or order number, patient ID, Study Instance UID or message control ID, exactly as written."""
+    """Find by accession or order number, patient ID, Study Instance UID or message control ID, exactly as written.
+
+    A patient ID finds all of who has or had it, whatever number that patient has now.
+    """
+    patients = patients_with_number(session, wanted)
     numbers = select(OrderNumber.report_id).where(OrderNumber.number == wanted)
     messages = select(Message.id).where(Message.control_id == wanted)
     reports = select(Report.id).where(
@@ -34,6 +39,7 @@ def search(session: Session, wanted: str) -> Found:
             col(Report.id).in_(numbers),
             col(Report.message_id).in_(messages),
             col(Report.patient_identifier) == wanted,
+            col(Report.patient_id).in_(patients),
             col(Report.accession) == wanted,
         )
     )
@@ -45,7 +51,8 @@ def search(session: Session, wanted: str) -> Found:
             or_(
                 col(Study.accession) == wanted,
                 col(Study.study_uid) == wanted,
-                col(Patient.identifier) == wanted,
+                col(Study.patient_identifier) == wanted,
+                col(Study.patient_id).in_(patients),
                 col(Study.id).in_(paired),
             )
         )

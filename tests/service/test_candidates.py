@@ -7,7 +7,8 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from config.settings import Settings
-from service.candidates import pair_by_hand, pair_waiting_reports
+from service.candidates import pair_waiting_reports
+from service.decisions import pair_by_hand
 from service.errors import UnknownItem
 from service.listening import Listening
 from service.log import configure_log
@@ -41,7 +42,7 @@ def add_study(engine: Engine, accession: str, patient: str = "4711", date: str =
         )
         session.add(study)
         session.flush()
-        pair_waiting_reports(session, study, person, Settings(), NOW)
+        pair_waiting_reports(session, study, Settings(), NOW)
         return row_id(study)
 
 

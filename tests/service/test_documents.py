@@ -17,8 +17,8 @@ from integrations.sr.reading import read_findings
 from integrations.sr.values import Installation
 from pipeline.training.drawn_studies import drawn_study
 from pipeline.values import Source
-from service.candidates import results_changed
 from service.documents import DocumentWriter, write_documents
+from service.results import results_changed
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings, supersede_findings
 from service.store.objects import ObjectStore

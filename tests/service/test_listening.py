@@ -22,7 +22,7 @@ from service.store.states import MessageState, WorkState
 from service.store.tables import FindingRow, Message, Report
 from tests.integrations.hl7.cases import FOLDER, SITE, Case, comparable, load_cases
 
-CASES = [case for case in load_cases() if case.id != "d26"]  # merges of patients are not applied yet
+CASES = load_cases()
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from pipeline.images.errors import DetectorTooSlow
 from pipeline.images.numbering import NO_LEVELS, NamedDisc, Numbering
 from pipeline.values import StudyReading
 from service import work
-from service.candidates import results_changed
 from service.documents import DocumentWriter
 from service.errors import NoDiscs, PixelsRemoved
 from service.numbering import number_by_hand
+from service.results import results_changed
 from service.second_tries import try_again
 from service.store.database import reading, writing
 from service.store.states import ObjectState, WorkState

@@ -20,9 +20,9 @@ from integrations.sr.values import Installation
 from pipeline.training.drawn_studies import drawn_study
 from pipeline.values import Source, State
 from service import retention, work
-from service.candidates import results_changed
 from service.documents import DocumentWriter, write_documents
 from service.receiving import Receiving
+from service.results import results_changed
 from service.retention import Removed, Retention, remove_old_images
 from service.store.columns import utc_now
 from service.store.database import reading, writing
