@@ -35,7 +35,9 @@ def listening(engine: Engine, tmp_path: Path) -> Listening:
 
 
 def adt(event: str, *segments: str, control: str = "", at: str = "") -> bytes:
-    head = f"MSH|^~\\&|HIS|X|||20260302120000||ADT^{event}|{control or '-'.join((event, at, *segments))}|P|2.5"
+    # Without its own, a control id that no other message of the test has.
+    control = control or "-".join((event, at, *segments)).translate(dict.fromkeys(map(ord, "|^")))
+    head = f"MSH|^~\\&|HIS|X|||20260302120000||ADT^{event}|{control}|P|2.5"
     return "".join(f"{segment}\r" for segment in (head, f"EVN|{event}|{at}", *segments)).encode()
 
 
