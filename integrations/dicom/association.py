@@ -4,8 +4,10 @@ What is changed, and why:
 
 * Data sets go to a file as they come (`IncomingDataSet`), in the folder of the store and not the system's for
   temporary files.
-* AE titles that are blank, not ASCII or filled up with NUL are rejected by the table (PS3.8, 9.3.4) or read as meant;
-  pynetdicom would abort.
+* Requests that pynetdicom would abort on, as for AE titles that are blank, not ASCII or filled up with NUL, are made
+  readable; what was sent is kept, and decides (`admission`).
+* Contexts of classes that the site leaves out are rejected one by one.
+* A TLS handshake is made in the thread of its connection, where pynetdicom lets it hold up all others.
 * TCP acknowledgements are not delayed. DCMTK's clients leave Nagle's algorithm on, so that each object waits some 40 ms
   for ours.
 * Requests are served in the thread that reads them, and that thread waits for the network instead of asking again and
@@ -18,15 +20,18 @@ import logging
 import select
 import socket
 import ssl
+import sys
 import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from socketserver import BaseServer
 from typing import Any, cast
 
 from pynetdicom import AE, _config
+from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
@@ -41,14 +46,15 @@ from pynetdicom.transport import (
     ThreadedAssociationServer,
 )
 
+from integrations.dicom.admission import ABSTRACT_SYNTAX_NOT_SUPPORTED, Rejection
 from integrations.dicom.incoming import IncomingDataSet
 from integrations.dicom.part10 import FileMeta
+from integrations.dicom.request_pdu import ASSOCIATE_RQ, RequestedAssociation, read_request, readable_request
 
 MAX_PDU_BYTES = 1024 * 1024
+"""The ceiling of what is read as one PDU, whatever was agreed."""
 
-_ASSOCIATE_RQ = 0x01
-_CALLED, _CALLING = slice(10, 26), slice(26, 42)  # PS3.8, table 9-11
-_READABLE = b"UNREADABLE".ljust(16)
+_P_DATA = 0x04
 _WAIT_SECONDS = 0.1
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
@@ -71,30 +77,13 @@ def prepare_pynetdicom() -> None:
         warnings.filterwarnings("ignore", module=rf"{package}\.")
 
 
-def with_readable_titles(request: bytes) -> tuple[bytes, int | None]:
-    """Give an A-ASSOCIATE-RQ PDU that pynetdicom can read, and the reason to reject it for its titles.
-
-    Spaces and NULs at the ends of a title are padding. The reason is a diagnostic of PS3.8, table 9-21: 7 called, 3
-    calling AE title not recognized, None if both can be read.
-    """
-    called, calling = (request[place].strip(b" \0") for place in (_CALLED, _CALLING))
-    reason = 7 if not _is_title(called) else 3 if not _is_title(calling) else None
-    titles = [title.ljust(16) if _is_title(title) else _READABLE for title in (called, calling)]
-    return request[: _CALLED.start] + b"".join(titles) + request[_CALLING.stop :], reason
-
-
-def _is_title(title: bytes) -> bool:
-    return bool(title) and all(0x20 <= byte < 0x7F and byte != ord("\\") for byte in title)
-
-
 class _Upper(DULServiceProvider):
     """Reads and writes PDUs as soon as there are any, where pynetdicom looks once in a millisecond.
 
-    Keeps the titles of the request as they were sent, and why they are to be rejected.
+    Keeps the request as it was sent.
     """
 
-    titles: tuple[bytes, bytes] = (b"", b"")  # called, calling
-    reject_reason: int | None = None
+    requested = RequestedAssociation()
 
     def __init__(self, association: Association) -> None:
         super().__init__(association)
@@ -124,11 +113,11 @@ class _Upper(DULServiceProvider):
             self._rope.close()
 
     def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
-        if bytestream[0] == _ASSOCIATE_RQ and len(bytestream) >= _CALLING.stop:
-            request = bytes(bytestream)
-            self.titles = request[_CALLED], request[_CALLING]
-            request, self.reject_reason = with_readable_titles(request)
-            bytestream = bytearray(request)
+        if bytestream[0] == ASSOCIATE_RQ:
+            self.requested = read_request(bytes(bytestream))
+            bytestream = bytearray(readable_request(bytes(bytestream)))
+        if bytestream[0] == _P_DATA and len(bytestream) - 6 > (self.assoc.acceptor.maximum_length or MAX_PDU_BYTES):
+            raise ValueError  # which pynetdicom answers as an invalid PDU
         return super()._decode_pdu(bytestream)
 
 
@@ -140,6 +129,8 @@ class _Socket(AssociationSocket):
         """Whether the peer has sent something; waits a little for that, or for something to send."""
         if self.socket is None or not self._is_connected:
             return False
+        if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
+            return True
         dul = cast(_Upper, self.assoc.dul)
         wait = _WAIT_SECONDS if dul.event_queue.empty() else 0
         try:
@@ -209,6 +200,18 @@ def _file_meta(message: DIMSEMessage, association: Association) -> FileMeta:
     )
 
 
+class _Negotiation(ACSE):
+    """Answers contexts of classes that the site leaves out with result 3, whatever else is accepted."""
+
+    def send_accept(self) -> None:
+        takes_class = cast(ReceivingServer, self.assoc._server).takes_class
+        for number, context in list(self.assoc._accepted_cx.items()):
+            if not takes_class(str(context.abstract_syntax)):
+                context.result = ABSTRACT_SYNTAX_NOT_SUPPORTED
+                self.assoc._rejected_cx.append(self.assoc._accepted_cx.pop(number))
+        super().send_accept()
+
+
 class _Handler(RequestHandler):
     """Builds the association of one connection from the parts above."""
 
@@ -220,14 +223,31 @@ class _Handler(RequestHandler):
         association.acse_timeout = self.ae.acse_timeout  # sets a timer of the new `dul`, as the next line does
         association.network_timeout = self.ae.network_timeout
         association.dimse = _Messages(association, self.server.incoming)
+        association.acse = _Negotiation(association)
         self.request.settimeout(self.ae.network_timeout)
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         association.set_socket(_Socket(association, client_socket=self.request))
         return association
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a server is given besides pynetdicom's arguments.
+
+    `incoming` is the folder of incoming files, `takes_class` judges storage classes, `tls` is None for connections
+    without. `note_fault` hears of connections that made no sense, `note_handshake` of those that came to no TLS, with
+    the peer's address.
+    """
+
+    incoming: Path
+    takes_class: Callable[[str], bool]
+    tls: ssl.SSLContext | None
+    note_fault: Callable[[Exception], None]
+    note_handshake: Callable[[OSError, str], None]
+
+
 class ReceivingServer(ThreadedAssociationServer):
-    """Listens, gives each association its folder of incoming files, and hears of connections that made no sense."""
+    """Listens, and gives each association what stands around it."""
 
     request_queue_size = 128
     daemon_threads = True
@@ -241,12 +261,32 @@ class ReceivingServer(ThreadedAssociationServer):
         ssl_context: ssl.SSLContext | None = None,
         evt_handlers: list[Any] | None = None,
         *,
-        incoming: Path,
-        note_fault: Callable[[Exception], None],
+        surroundings: Surroundings,
     ) -> None:
-        self.incoming = incoming
-        self.note_fault = note_fault
+        self.incoming = surroundings.incoming
+        self.takes_class = surroundings.takes_class
+        self.note_fault = surroundings.note_fault
+        self._note_handshake = surroundings.note_handshake
+        self._tls = surroundings.tls
         super().__init__(ae, address, ae_title, contexts, ssl_context, evt_handlers, _Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Make the TLS handshake where there is one to be made; runs in the connection's own thread."""
+        if self._tls is not None:
+            request.settimeout(self.ae.network_timeout)
+            try:
+                request = self._tls.wrap_socket(request, server_side=True)
+            except OSError as error:
+                self._note_handshake(error, str(client_address[0]))
+                self.shutdown_request(request)
+                return
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # socketserver's arguments
+        """Note a fault where socketserver would print a traceback."""
+        error = sys.exception()
+        if isinstance(error, Exception):
+            self.note_fault(error)
 
     def shutdown(self) -> None:
         """Stop listening and abort the associations that are left."""
@@ -256,20 +296,15 @@ class ReceivingServer(ThreadedAssociationServer):
             association.abort()
 
 
-def requested_titles(event: Event) -> tuple[bytes, bytes]:
-    """Give the called and the calling title of an association as they were sent."""
-    dul = event.assoc.dul
-    return dul.titles if isinstance(dul, _Upper) else (b"", b"")
+def requested_association(event: Event) -> RequestedAssociation:
+    """Give the request of an association as it was sent."""
+    return cast(_Upper, event.assoc.dul).requested
 
 
-def reject_unreadable_titles(event: Event) -> bool:
-    """Reject a requested association one of whose titles cannot be read, and say whether that was so."""
-    dul = event.assoc.dul
-    if not isinstance(dul, _Upper) or dul.reject_reason is None:
-        return False
-    event.assoc.acse.send_reject(1, 1, dul.reject_reason)
-    event.assoc.kill()  # waits until the answer is out
-    return True
+def reject(event: Event, rejection: Rejection) -> None:
+    """Answer a requested association with a rejection; the answer is out when this returns."""
+    event.assoc.acse.send_reject(*rejection.answer)
+    event.assoc.kill()
 
 
 def store_request(event: Event) -> tuple[C_STORE, IncomingDataSet]:

@@ -12,18 +12,23 @@ What an object is answered:
 The association goes on after each of them. 0000H is given only after `persist` has come back.
 """
 
+import errno
+import sys
 import threading
 import traceback
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from typing import Protocol, cast
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
-from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from config.settings import DicomSettings
+from config.settings import DicomSettings, Peer
+from integrations.dicom.addresses import KnownAddresses
+from integrations.dicom.admission import UNDECIDED, takes_class
 from integrations.dicom.arrivals import (
     Arrival,
     Intake,
@@ -32,13 +37,14 @@ from integrations.dicom.arrivals import (
     StoreOutcome,
 )
 from integrations.dicom.association import (
-    MAX_PDU_BYTES,
     ReceivingServer,
+    Surroundings,
     prepare_pynetdicom,
-    reject_unreadable_titles,
-    requested_titles,
+    reject,
+    requested_association,
     store_request,
 )
+from integrations.dicom.door import Door, rules_of
 from integrations.dicom.errors import (
     ContradictsCommand,
     OutOfResources,
@@ -52,13 +58,11 @@ from integrations.dicom.part10 import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
+from integrations.tls import handshake_fault, server_context
 
 _NOT_WRITTEN = "The object could not be stored; see the receiver's log"
-_REJECTIONS: dict[tuple[int | None, int | None], str] = {
-    (1, 3): "calling AE title not recognized",
-    (1, 7): "called AE title not recognized",
-    (3, 2): "too many associations",
-}  # source, diagnostic: PS3.8, table 9-21
+_FULL = "The disk of the receiver is full"
+_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class EventLog(Protocol):
@@ -71,13 +75,14 @@ class EventLog(Protocol):
 class Receiver:
     """A running Storage SCP, made by `start_receiver`; `port` is the one it listens on."""
 
-    def __init__(self, settings: DicomSettings, intake: Intake, log: EventLog, network_timeout_seconds: float) -> None:
+    def __init__(self, settings: DicomSettings, senders: Sequence[Peer], intake: Intake, log: EventLog) -> None:
         self._settings = settings
+        self._door = Door(rules_of(settings, senders), KnownAddresses())
         self._intake = intake
         self._log = log
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._server = self._listen(network_timeout_seconds)
+        self._server = self._listen()
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="dicom-receiver", daemon=True
@@ -97,28 +102,32 @@ class Receiver:
         with self._lock:
             return dict(self._counts)
 
-    def _listen(self, network_timeout_seconds: float) -> ReceivingServer:
+    def _listen(self) -> ReceivingServer:
         ae = AE(self._settings.ae_title)
         ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         ae.add_supported_context(Verification)
-        ae.maximum_pdu_size = MAX_PDU_BYTES
-        ae.maximum_associations = self._settings.max_associations
-        ae.network_timeout = network_timeout_seconds
-        ae.require_called_aet = True
-        ae.require_calling_aet = list(self._settings.calling)
+        ae.maximum_pdu_size = self._settings.max_pdu_bytes
+        ae.maximum_associations = sys.maxsize  # `_decide` counts
+        ae.network_timeout = self._settings.network_timeout_seconds
+        tls = server_context(self._settings.tls) if self._settings.tls else None
+        surroundings = Surroundings(
+            incoming=self._intake.incoming,
+            takes_class=partial(takes_class, unknown_classes=self._settings.unknown_classes),
+            tls=tls,
+            note_fault=self._note_fault,
+            note_handshake=self._note_handshake,
+        )
         host, port = self._settings.host, self._settings.port
         try:
             server = ae.make_server(
                 (host, port),
                 evt_handlers=[
-                    (evt.EVT_REQUESTED, self._reject_unreadable_titles),
-                    (evt.EVT_REJECTED, self._note_rejection),
+                    (evt.EVT_REQUESTED, self._decide),
                     (evt.EVT_C_STORE, self._answer),
                 ],
                 server_class=ReceivingServer,
-                incoming=self._intake.incoming,
-                note_fault=self._note_fault,
+                surroundings=surroundings,
             )
         except OSError as error:
             raise ReceiverNotStarted(
@@ -133,7 +142,13 @@ class Receiver:
         except Refusal as refusal:
             status = f"{refusal.status:04X}"
             self._count(status)
-            self._log.warning("object refused", status=status, reason=refusal.comment, address=_address(event))
+            self._log.warning(
+                "object refused",
+                status=status,
+                reason=refusal.comment,
+                calling=ascii(event.assoc.requestor.ae_title),
+                address=_address(event),
+            )
             return _status(refusal.status, refusal.comment)
         finally:
             data_set.discard()
@@ -156,7 +171,8 @@ class Receiver:
             raise
         except Exception as error:  # the edge of an association: the peer gets its answer, the association goes on
             self._log.warning("object not stored", error=type(error).__name__, at=_places(error))
-            raise OutOfResources(_NOT_WRITTEN) from error
+            is_full = isinstance(error, OSError) and error.errno in _FULL_ERRORS
+            raise OutOfResources(_FULL if is_full else _NOT_WRITTEN) from error
 
     def _keep(self, refused: RefusedObject) -> None:
         try:
@@ -171,43 +187,48 @@ class Receiver:
         with self._lock:
             self._counts[outcome] += 1
 
-    def _reject_unreadable_titles(self, event: Event) -> None:
-        if reject_unreadable_titles(event):
-            self._note_rejection(event)
-
-    def _note_rejection(self, event: Event) -> None:
-        answer = cast(A_ASSOCIATE, event.assoc.acceptor.primitive)
-        called, calling = requested_titles(event)
+    def _decide(self, event: Event) -> None:
+        """Let an association in or reject it; pynetdicom would let in whatever raises here."""
+        asked = requested_association(event)
+        try:
+            rejection = self._door.decide(asked, event.assoc)
+        except Exception as error:  # noqa: BLE001
+            self._note_fault(error)
+            rejection = UNDECIDED
+        if rejection is None:
+            return
         self._log.warning(
             "association rejected",
-            reason=_REJECTIONS.get((answer.result_source, answer.diagnostic), "other"),
-            called=ascii(called.decode("latin_1")),
-            calling=ascii(calling.decode("latin_1")),
+            reason=rejection.sentence,
+            called=ascii(asked.called.decode("latin_1")),
+            calling=ascii(asked.calling.decode("latin_1")),
             address=_address(event),
         )
+        reject(event, rejection)
+
+    def _note_handshake(self, error: OSError, address: str) -> None:
+        self._log.warning("connection refused", reason=handshake_fault(error), address=address)
 
 
-def start_receiver(
-    settings: DicomSettings, intake: Intake, log: EventLog, *, network_timeout_seconds: float = 60
-) -> Receiver:
+def start_receiver(settings: DicomSettings, intake: Intake, log: EventLog, senders: Sequence[Peer] = ()) -> Receiver:
     """Listen for associations, in threads of this process.
 
-    Only associations that call `settings.ae_title` are let in, and, if `settings.calling` lists any, only from those
-    titles. Every storage SOP class is taken, unknown and private ones too, in every transfer syntax. pynetdicom's own
-    log is switched off for the whole process, since it may quote what passes. Clear the folder with `clear_incoming`
-    first.
+    Who is let in is decided by `admission`. Every storage SOP class is taken, unknown and private ones too unless the
+    settings leave them out, in every transfer syntax. pynetdicom's own log is switched off for the whole process, since
+    it may quote what passes. Clear the folder with `clear_incoming` first.
 
     Args:
         settings: port 0 takes a free port.
         intake: where objects go.
         log: gets refusals and rejections, without a patient's data.
-        network_timeout_seconds: how long a peer may be silent, within an object or between objects.
+        senders: peers that may send, each from its own address.
 
     Raises:
         ReceiverNotStarted: the address or port cannot be listened on.
+        UnusableCertificate: a file of the TLS settings cannot be used.
     """
     prepare_pynetdicom()
-    return Receiver(settings, intake, log, network_timeout_seconds)
+    return Receiver(settings, senders, intake, log)
 
 
 def _arrival(data_set: IncomingDataSet, event: Event) -> Arrival:

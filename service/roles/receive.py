@@ -20,11 +20,13 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
 
     Raises:
         ReceiverNotStarted: the port is in use or not ours to take.
+        UnusableCertificate: a file of `dicom.tls` cannot be used.
     """
     store = ObjectStore(settings.data, keep_free_bytes=int(settings.storage.keep_free_gb * 1e9))
     clear_incoming(store.incoming)
     receiving = Receiving(open_database(settings.data, change_log(log)), store, settings)
-    receiver = start_receiver(settings.dicom, Intake(store.incoming, receiving.persist, receiving.keep_refused), log)
+    intake = Intake(store.incoming, receiving.persist, receiving.keep_refused)
+    receiver = start_receiver(settings.dicom, intake, log, settings.peers)
     presence.up(receiver.port, receiver.is_alive)
     log.info("listening", host=settings.dicom.host, port=receiver.port, ae_title=settings.dicom.ae_title)
     stop.wait()
