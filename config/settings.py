@@ -215,6 +215,12 @@ class ReportSettings(Section):
 class StorageSettings(Section):
     """Limits of the store."""
 
+    limit_gb: Annotated[
+        float | None,
+        Field(
+            gt=0, description="Objects are refused (A700H) before the store holds more than this; null sets no limit."
+        ),
+    ] = None
     keep_free_gb: Annotated[
         float, Field(ge=0, description="Objects are refused (A700H) when less than this would stay free on the disk.")
     ] = 5

@@ -1,27 +1,31 @@
 """What happens to a received DICOM object before it is answered: its bytes to their place, its rows to the database."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
 from integrations.dicom.arrivals import Arrival, ReceivedObject, RefusedObject, StoreOutcome
-from integrations.dicom.errors import OutOfResources
+from integrations.dicom.errors import ContradictsCommand, OutOfResources, Refusal
 from integrations.dicom.header import InstanceHeader
 from service.candidates import pair_waiting_reports
-from service.errors import DiskNearlyFull
+from service.errors import DiskNearlyFull, StoreFull
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
+from service.store.room import check_room, remove_unnamed, take_room
 from service.store.states import ObjectState, WorkState
 from service.store.tables import Instance, Patient, Series, Study, row_id
 from service.study_images import NOT_IMAGES
 
+_STORE_FULL = "The receiver's store has reached its limit"
 TWO_PATIENTS = (
     "Its objects carry two patient IDs. Decide, and use `spinelabel study accept`; no report is written before."
 )
@@ -39,14 +43,25 @@ class Receiving:
         """Keep an object; it is safely on disk, with its rows, when this returns.
 
         Raises:
-            OutOfResources: the disk is nearly full, or the file was removed while it was filed.
+            OutOfResources: disk or store are nearly full, or the file was removed while it was filed.
         """
         header = received.header
         with reading(self.engine) as session:
             before = _first(session, header.sop_instance_uid)
             if _is_nothing_new(_find(session, header.sop_instance_uid, received.sha256), before):
                 return StoreOutcome.KNOWN_ALREADY
-        file = self._place(received, received.sha256)
+        file, size_bytes = self._place(received, received.sha256)
+        try:
+            return self._file(received, file, size_bytes, before)
+        except Exception as error:
+            self._take_back(file, received.sha256)
+            if isinstance(error, StoreFull):
+                raise OutOfResources(_STORE_FULL) from error
+            raise
+
+    def _file(self, received: ReceivedObject, file: str, size_bytes: int, before: Instance | None) -> StoreOutcome:
+        """Write the rows of an object whose file is in its place; `before` is what was in use for its UID till now."""
+        header = received.header
         instance = _instance(received, file, utc_now())
         instance.sop_instance_uid = header.sop_instance_uid
         # Compared before the write lock is taken, since both files are read.
@@ -73,24 +88,46 @@ class Receiving:
                     session.flush()
                     _bring_back(session, instance, first, instance.received)
             session.add(known or instance)
+            self._count(session, size_bytes)
         return StoreOutcome.CONFLICT if instance.state == ObjectState.CONFLICT else StoreOutcome.STORED
 
     def keep_refused(self, refused: RefusedObject) -> None:
         """Keep the bytes of an object that is refused, with the reason, where a person finds them."""
         # Named by all that was sent, so that it never stands for an object that was accepted.
         with refused.path.open("rb") as sent:
-            file = self._place(refused, hashlib.file_digest(sent, "sha256").hexdigest())
-        with writing(self.engine) as session:
-            instance = _instance(refused, file, utc_now())
-            instance.state = ObjectState.REFUSED
-            instance.reason = f"{refused.refusal.comment}. Correct it at the sender and send the object again."
-            session.add(instance)
-
-    def _place(self, arrival: Arrival, name: str) -> str:
+            file, size_bytes = self._place(refused, hashlib.file_digest(sent, "sha256").hexdigest())
         try:
-            return self.store.place(arrival.path, name)
+            with writing(self.engine) as session:
+                instance = _instance(refused, file, utc_now())
+                instance.state = ObjectState.REFUSED
+                instance.reason = f"{refused.refusal.comment}. {what_to_do(refused.refusal)}"
+                session.add(instance)
+                self._count(session, size_bytes)
+        except Exception:
+            self._take_back(file, refused.sha256)
+            raise
+
+    def _place(self, arrival: Arrival, name: str) -> tuple[str, int]:
+        """Give a file its place, unless there is no room for it; gives its name there and its bytes."""
+        size_bytes = arrival.path.stat().st_size
+        try:
+            with reading(self.engine) as session:
+                check_room(session, size_bytes, self.settings.storage.limit_gb)
+            return self.store.place(arrival.path, name), size_bytes
         except DiskNearlyFull as error:
             raise OutOfResources("The disk of the receiver is nearly full") from error
+        except StoreFull as error:
+            raise OutOfResources(_STORE_FULL) from error
+
+    def _count(self, session: Session, size_bytes: int) -> None:
+        """Count a file that was placed; asked again, since others were placed meanwhile."""
+        check_room(session, size_bytes, self.settings.storage.limit_gb)
+        take_room(session, size_bytes)
+
+    def _take_back(self, file: str, sha256: str) -> None:
+        """Remove a file whose rows could not be written, as on a full disk: what is not answered for is not kept."""
+        with suppress(SQLAlchemyError, OSError), writing(self.engine) as session:
+            remove_unnamed(session, self.store, file, sha256)
 
     def _compare(self, instance: Instance, first: Instance) -> None:
         """Tell an object that came before in another transfer syntax from one with other content."""
@@ -123,6 +160,13 @@ class Receiving:
         study.notes = study.notes or "; ".join(header.notes)
         session.add(study)
         instance.series_id = row_id(_series(session, row_id(study), header))
+
+
+def what_to_do(refusal: Refusal) -> str:
+    """Say what a person can do about a refused object."""
+    if isinstance(refusal, ContradictsCommand):
+        return "Take it as its data set says with `spinelabel reprocess objects`, or correct it at the sender."
+    return "Correct it at the sender and send it again; `spinelabel reprocess objects` tries again what is kept here."
 
 
 def _first(session: Session, sop_instance_uid: str) -> Instance | None:
@@ -160,7 +204,7 @@ def _is_nothing_new(known: Instance | None, first: Instance | None) -> bool:
     """Tell whether an object came before, and is a conflict or has its pixels still."""
     if known is None or first is None:
         return False
-    return known.state == ObjectState.CONFLICT or first.state == ObjectState.STORED
+    return known.state in {ObjectState.CONFLICT, ObjectState.DISMISSED} or first.state == ObjectState.STORED
 
 
 def _bring_back(session: Session, image: Instance, first: Instance, now: datetime) -> None:
