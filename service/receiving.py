@@ -47,7 +47,7 @@ class Receiving:
         """
         header = received.header
         with reading(self.engine) as session:
-            before = _first(session, header.sop_instance_uid)
+            before = first_in_use(session, header.sop_instance_uid)
             if _is_nothing_new(_find(session, header.sop_instance_uid, received.sha256), before):
                 return StoreOutcome.KNOWN_ALREADY
         file, size_bytes = self._place(received, received.sha256)
@@ -71,11 +71,11 @@ class Receiving:
             if not self.store.path(file).exists():  # the same content was taken away by retention at this moment
                 raise OutOfResources("The object could not be filed")
             known = _find(session, header.sop_instance_uid, received.sha256)
-            first = _first(session, header.sop_instance_uid)
+            first = first_in_use(session, header.sop_instance_uid)
             if _is_nothing_new(known, first):
                 return StoreOutcome.KNOWN_ALREADY
             if first is None:
-                self._file_under_study(session, instance, header)
+                self.file_under_study(session, instance, header)
             elif known is not None:
                 known.file = file
                 _bring_back(session, known, first, instance.received)
@@ -139,11 +139,12 @@ class Receiving:
         what = ", ".join(differing[:8]) if differing else "its content"
         instance.reason = f"The SOP instance came before with other content ({what}). The first stays in use."
 
-    def _file_under_study(self, session: Session, instance: Instance, header: InstanceHeader) -> None:
+    def file_under_study(self, session: Session, instance: Instance, header: InstanceHeader) -> None:
+        """Put an object that is in use under its study, whose images are then waited for and read."""
         study = session.exec(select(Study).where(Study.study_uid == header.study_uid)).one_or_none()
         known = session.get_one(Patient, study.patient_id) if study else None
         if study is None or known is None:
-            known = _patient(session, header)
+            known = patient_of(session, header)
             study = _study(header, row_id(known), instance.received)
             session.add(study)
             session.flush()
@@ -156,7 +157,8 @@ class Receiving:
             known = session.get_one(Patient, study.patient_id)
             pair_waiting_reports(session, study, known, self.settings, instance.received)
         if header.modality not in NOT_IMAGES:
-            study.last_image, study.images, study.images_starts = instance.received, WorkState.WAITING, 0
+            study.last_image = max(instance.received, study.last_image or instance.received)
+            study.images, study.images_starts = WorkState.WAITING, 0
         study.notes = study.notes or "; ".join(header.notes)
         session.add(study)
         instance.series_id = row_id(_series(session, row_id(study), header))
@@ -169,7 +171,7 @@ def what_to_do(refusal: Refusal) -> str:
     return "Correct it at the sender and send it again; `spinelabel reprocess objects` tries again what is kept here."
 
 
-def _first(session: Session, sop_instance_uid: str) -> Instance | None:
+def first_in_use(session: Session, sop_instance_uid: str) -> Instance | None:
     """Give the instance of that UID that is in use, with its pixels or without."""
     in_use = col(Instance.state).in_((ObjectState.STORED, ObjectState.HEADER))
     return session.exec(select(Instance).where(Instance.sop_instance_uid == sop_instance_uid, in_use)).one_or_none()
@@ -190,7 +192,7 @@ def _fill_in(session: Session, study: Study, patient: Patient, header: InstanceH
         study.accession, study.accession_issuer = header.accession_number, header.accession_issuer
         filled = True
     if not patient.identifier and header.patient_id:
-        study.patient_id = row_id(_patient(session, header))
+        study.patient_id = row_id(patient_of(session, header))
         filled = True
     return filled
 
@@ -235,8 +237,8 @@ def _instance(arrival: Arrival, file: str, now: datetime) -> Instance:
     )
 
 
-def _patient(session: Session, header: InstanceHeader) -> Patient:
-    """Give the patient of a new study; an empty Patient ID is this study's own patient and nobody else's."""
+def patient_of(session: Session, header: InstanceHeader) -> Patient:
+    """Give the patient whom an object names, known or new; an empty Patient ID is its study's own and nobody else's."""
     if header.patient_id:
         found = session.exec(
             select(Patient).where(

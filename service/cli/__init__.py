@@ -37,6 +37,7 @@ def load_commands() -> typer.Typer:
         image_training,
         images,
         inspect,
+        objects,
         outbox,
         reports,
         serve,

@@ -53,6 +53,11 @@ def keep_changes(session: Session, _flushing: UOWTransaction) -> None:
         session.info.setdefault("changes", []).extend(changes)
 
 
+def note_decision(session: Session, kind: str, subject: int, state: str, reason: str) -> None:
+    """Write a row for what a person decided about something whose changes are not watched."""
+    session.add(Change(at=utc_now(), kind=kind, subject=subject, state=str(state), reason=reason))
+
+
 def _has_changed(row: Any, watched: _Watched, *, is_new: bool) -> bool:
     if is_new:
         return watched.from_the_first

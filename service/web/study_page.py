@@ -11,8 +11,10 @@ from config.settings import Settings
 from pipeline.values import restricted_by
 from service.destinations import Outlook
 from service.store.findings import current_findings, to_findings
+from service.store.states import ObjectState
 from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, ProvenanceRow, Series, Study, row_id
 from service.web.lines import Standing, delivery_outlooks, study_standings
+from service.web.open_items import conflict_remedy
 from service.web.study_picture import has_picture, how_named
 from service.web.timeline import Event, study_timeline
 
@@ -40,7 +42,7 @@ class StudyPage:
     """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance.
 
     `how_named` says how the discs were named, and `restricted_by` names the programs, with their licences, that limit
-    what may be done with the findings.
+    what may be done with the findings. `conflicts` says what came again with other content.
     """
 
     study: Study
@@ -54,6 +56,7 @@ class StudyPage:
     documents: list[DocumentLine]
     has_picture: bool
     how_named: str
+    conflicts: str
 
 
 def study_page(session: Session, settings: Settings, link: str, now: datetime) -> StudyPage | None:
@@ -76,7 +79,19 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         documents=_documents(session, settings, number),
         has_picture=has_picture(session, study),
         how_named=how_named(study),
+        conflicts=_conflicts(session, study),
     )
+
+
+def _conflicts(session: Session, study: Study) -> str:
+    """Say how many objects came again with other content, what differs and what to do; empty where none did."""
+    found = (
+        select(func.count(), func.max(Instance.reason))
+        .join(Series, col(Series.id) == Instance.series_id)
+        .where(Series.study_id == study.id, Instance.state == ObjectState.CONFLICT)
+    )
+    count, reason = session.exec(found).one()
+    return f"{count} objects came again. {reason} {conflict_remedy(study)}" if count else ""
 
 
 def _series(session: Session, study: Study) -> list[SeriesLine]:
