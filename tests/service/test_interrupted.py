@@ -29,11 +29,11 @@ from tests.service.arriving import Arriving, arriving, association, case_objects
 from tests.service.browsing import browse
 from tests.waiting import wait_until
 
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 3.0
 
 
-def site(data: Path, **storage: float) -> Settings:
-    dicom = DicomSettings(port=0, max_associations=1, network_timeout_seconds=TIMEOUT_SECONDS)
+def site(data: Path, timeout_seconds: float = 60, **storage: float) -> Settings:
+    dicom = DicomSettings(port=0, max_associations=1, network_timeout_seconds=timeout_seconds)
     return Settings(data=data, dicom=dicom, storage=StorageSettings.model_validate({"keep_free_gb": 0, **storage}))
 
 
@@ -89,7 +89,7 @@ def fall_silent(client: ScriptedClient) -> None:
 def test_of_an_object_whose_sender_goes_in_its_middle_nothing_stays_and_the_study_is_completed_later(
     end: Callable[[ScriptedClient], None], tmp_path: Path
 ) -> None:
-    settings = site(tmp_path / "data")
+    settings = site(tmp_path / "data", TIMEOUT_SECONDS)
     objects = [large(sent) for sent in case_objects(tmp_path / "plain")]
     with arriving(settings) as arrived:
         with association(arrived.receiver.port, objects[0]) as client:
@@ -99,7 +99,7 @@ def test_of_an_object_whose_sender_goes_in_its_middle_nothing_stays_and_the_stud
             end(client)
             wait_until(arrived.is_clean, "nothing of the sixth to stay")
             # Free at once, though the client has not gone in every case.
-            wait_until(lambda: _is_let_in(arrived, objects[0]), "the place to be free", TIMEOUT_SECONDS)
+            wait_until(lambda: _is_let_in(arrived, objects[0]), "the place to be free", TIMEOUT_SECONDS - 1)
         assert len(arrived.rows()) == 5
         assert last_image(arrived) == arrived.rows()[-1].received  # the quiet time runs from the fifth
 
