@@ -40,7 +40,7 @@ class Peer(Section):
 
     name: Annotated[str, Field(min_length=1, description="What destinations and logs call it.")]
     ae_title: Annotated[AeTitle, Field(description="Its AE title.")]
-    host: Annotated[str, Field(description="Its address.")] = "127.0.0.1"
+    host: Annotated[str, Field(description="Its address or name; it may send from there alone.")] = "127.0.0.1"
     port: Annotated[Port, Field(description="Its port.")] = 104
     may: Annotated[
         tuple[Literal["send", "query", "commit"], ...],
@@ -70,8 +70,15 @@ class DicomSettings(Section):
     port: Annotated[Port, Field(description="Port to listen on; 0 picks a free one and prints it.")] = 11112
     calling: Annotated[
         tuple[AeTitle, ...],
-        Field(description="Calling AE titles that are let in; empty lets in any, which only loopback allows."),
+        Field(
+            description="Calling AE titles that are let in from any address, for senders whose address changes or is "
+            "translated. Entries of `peers` that may `send` are let in from their own address without it. With "
+            "neither, any title is let in, which only loopback allows."
+        ),
     ] = ()
+    tls: Annotated[
+        TlsSettings | None, Field(description="Our certificate, where objects arrive by TLS; null takes them without.")
+    ] = None
     study_quiet_seconds: Annotated[
         float, Field(gt=0, description="A study is complete when nothing of it has arrived for this long.")
     ] = 60
@@ -80,6 +87,22 @@ class DicomSettings(Section):
     ] = "ISO_IR 100"
     max_associations: Annotated[int, Field(ge=1, description="Associations at one time.")] = 20
     commitment: CommitmentSettings = CommitmentSettings()
+    max_associations_per_peer: Annotated[
+        int, Field(ge=1, description="Associations at one time of one title from one address.")
+    ] = 10
+    max_pdu_bytes: Annotated[
+        int,
+        Field(
+            ge=4096, le=1024 * 1024, description="Longest PDU that we take; each association may hold one in memory."
+        ),
+    ] = 1024 * 1024
+    network_timeout_seconds: Annotated[
+        float, Field(gt=0, description="How long a sender may be silent, within an object or between objects.")
+    ] = 60
+    unknown_classes: Annotated[
+        bool,
+        Field(description="Whether objects of private SOP classes, and of classes newer than this release, are taken."),
+    ] = True
 
 
 class Hl7Settings(Section):
@@ -212,6 +235,12 @@ class ReportSettings(Section):
 class StorageSettings(Section):
     """Limits of the store."""
 
+    limit_gb: Annotated[
+        float | None,
+        Field(
+            gt=0, description="Objects are refused (A700H) before the store holds more than this; null sets no limit."
+        ),
+    ] = None
     keep_free_gb: Annotated[
         float, Field(ge=0, description="Objects are refused (A700H) when less than this would stay free on the disk.")
     ] = 5
@@ -322,10 +351,14 @@ def load_settings(path: Path | None = None) -> Settings:
 
 def _refuse_open_doors(settings: Settings, where: str) -> None:
     """Refuse to take objects from anybody, or to show the page, on an address that others can reach."""
-    if not settings.dicom.calling and settings.dicom.host not in LOOPBACK:
+    senders = [peer for peer in settings.peers if "send" in peer.may]
+    if not senders and not settings.dicom.calling and settings.dicom.host not in LOOPBACK:
         raise UnusableSettings(
-            f"{where}: dicom.host is {settings.dicom.host}; list the AE titles that may send in dicom.calling."
+            f"{where}: dicom.host is {settings.dicom.host}; list who may send in `peers` (title, host and `send` in "
+            "`may`), or titles from any address in dicom.calling."
         )
+    if settings.dicom.tls is not None and settings.dicom.tls.certificate is None:
+        raise UnusableSettings(f"{where}: dicom.tls needs `certificate` and `key`.")
     if settings.web.host not in LOOPBACK:
         raise UnusableSettings(
             f"{where}: web.host is {settings.web.host}; the page has no accounts yet and must stay on loopback."

@@ -8,6 +8,23 @@ from integrations.errors import UnusableCertificate
 
 _TLS_1_2_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"  # RFC 9325, 4.2
 
+_HANDSHAKE_FAULTS = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "it shows no certificate, which is asked for",
+    "ALERT_CERTIFICATE_REQUIRED": "it asks for a certificate of ours, and was shown none",
+    "ALERT_UNKNOWN_CA": "it does not accept our certificate, whose authority it does not know",
+    "ALERT_BAD_CERTIFICATE": "it does not accept our certificate",
+    "ALERT_CERTIFICATE": "it does not accept our certificate",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "it does not accept our certificate",
+    "ALERT_HANDSHAKE_FAILURE": "it agrees to no cipher of ours, or asks for a certificate of ours",
+    "ALERT_PROTOCOL_VERSION": "it speaks neither TLS 1.2 nor 1.3",
+    "UNSUPPORTED_PROTOCOL": "it speaks neither TLS 1.2 nor 1.3",
+    "NO_SHARED_CIPHER": "it has no cipher in common with us",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS",
+    "HTTP_REQUEST": "it does not speak TLS",
+    "UNEXPECTED_EOF": "it ended the connection during the TLS handshake; look whether it accepts our certificate",
+}
+"""Parts of OpenSSL's reasons, the first that fits counts; the other side is `it`."""
+
 
 def server_context(settings: TlsSettings) -> ssl.SSLContext:
     """Give what a server of ours listens with; with authorities, clients without a certificate of theirs get nowhere.
@@ -35,6 +52,23 @@ def client_context(settings: TlsSettings) -> ssl.SSLContext:
     if settings.authorities is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     return context
+
+
+def handshake_fault(error: OSError) -> str:
+    """Say why a connection came to no TLS, in words that name the side to look at; nothing of what was sent.
+
+    Args:
+        error: what Python's ssl raised, on either side.
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    if isinstance(error, TimeoutError):
+        return "it did not finish the TLS handshake in time"
+    reason = str(getattr(error, "reason", None) or "")
+    found = next((sentence for part, sentence in _HANDSHAKE_FAULTS.items() if part in reason), None)
+    if found is not None:
+        return found
+    return f"the TLS handshake failed ({reason or type(error).__name__})"
 
 
 def _prepare(context: ssl.SSLContext, settings: TlsSettings) -> None:

@@ -22,6 +22,7 @@ from service.progress import study_progress
 from service.store.database import reading, writing
 from service.store.findings import current_findings, to_findings
 from service.store.objects import ObjectStore
+from service.store.room import take_room
 from service.store.states import UNDELIVERED, DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Message, Report, Study, row_id
 from service.study_images import cited_files
@@ -163,6 +164,7 @@ def _write_one(
     )
     with writing(writer.engine) as session:
         session.add(document)
+        take_room(session, len(content))
         session.flush()
         session.add_all(Delivery(document_id=row_id(document), destination=peer, next_attempt=now) for peer in peers)
         if previous is not None:

@@ -5,7 +5,8 @@ SpinelabelError
     ├── StoreError
     │   ├── NewerSchema
     │   ├── UnusableStore
-    │   └── DiskNearlyFull
+    │   ├── DiskNearlyFull
+    │   └── StoreFull
     ├── UnknownCohort
     ├── UnusableCohort
     ├── UnusableCampaign
@@ -42,6 +43,13 @@ class UnusableStore(StoreError):
 
 class DiskNearlyFull(StoreError):
     """The disk of the store has less free space than `storage.keep_free_gb`. Free some, then let the sender repeat."""
+
+    def __init__(self) -> None:
+        super().__init__(self.__doc__)
+
+
+class StoreFull(StoreError):
+    """The store would hold more than `storage.limit_gb`. Raise that, or shorten `storage.keep_images_days`."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)

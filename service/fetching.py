@@ -17,7 +17,7 @@ from integrations.dicom.calling import Refused, Unreachable
 from integrations.dicom.incoming import clear_incoming
 from integrations.dicom.retrieve import Incomplete, RetrieveAnswer, Retrieved, UnknownDestination, get_study, move_study
 from integrations.dicom.study_queries import FoundStudy
-from integrations.dicom.taking import Door
+from integrations.dicom.taking import WayIn
 from service.archives import look_for
 from service.asked_peers import answering_peers, note_asked, queried_peers, soonest
 from service.endpoints import endpoint
@@ -42,7 +42,7 @@ class Fetcher:
 
     engine: Engine
     settings: Settings
-    door: Door
+    door: WayIn
     now: Callable[[], datetime] = utc_now
 
 
@@ -67,7 +67,7 @@ def open_fetcher(engine: Engine, settings: Settings, log: FilteringBoundLogger) 
     clear_incoming(incoming)
     receiving = Receiving(engine, store, settings)
     intake = Intake(incoming, receiving.persist, receiving.keep_refused)
-    return Fetcher(engine, settings, Door(intake, settings.dicom.charset, log))
+    return Fetcher(engine, settings, WayIn(intake, settings.dicom.charset, log))
 
 
 def fetch_study(fetcher: Fetcher, fetch_id: int) -> None:

@@ -13,8 +13,14 @@ from config.settings import Settings
 from service.heartbeat import is_silent
 from service.roles import ROLES
 from service.store.database import reading
+from service.store.room import GIGABYTE, bytes_in_use
 from service.store.states import RoleState
 from service.store.tables import RoleRow
+
+FULL_GB = 0.01
+"""Less than this is full, whatever the settings keep free."""
+ALMOST = 0.99
+"""Share of its limit beyond which the store has no room for the next objects."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +37,11 @@ def readiness(engine: Engine, settings: Settings, now: datetime) -> list[Check]:
     try:
         with reading(engine) as session:
             rows = session.exec(select(RoleRow).order_by(col(RoleRow.beat))).all()
+            used = bytes_in_use(session) / GIGABYTE
     except SQLAlchemyError as error:
         return [Check("database", is_well=False, reason=f"It does not answer ({type(error).__name__}).")]
     roles = [_check_role(role, [row for row in rows if row.role == role], now) for role in ROLES]
-    return [Check("database", is_well=True), check_disk(settings), *roles]
+    return [Check("database", is_well=True), check_disk(settings), *_check_limit(settings, used), *roles]
 
 
 def check_disk(settings: Settings) -> Check:
@@ -42,13 +49,26 @@ def check_disk(settings: Settings) -> Check:
     there = next(folder for folder in (settings.data, *settings.data.absolute().parents) if folder.exists())
     free = shutil.disk_usage(there).free / 1e9
     keep = settings.storage.keep_free_gb
-    if free >= keep:
+    if free >= max(keep, FULL_GB):
         return Check("disk", is_well=True)
     return Check(
         "disk",
         is_well=False,
         reason=f"{free:.1f} GB are free, fewer than storage.keep_free_gb ({keep:g}). Objects are refused; free some.",
     )
+
+
+def _check_limit(settings: Settings, used: float) -> list[Check]:
+    """Check that the store is not about to pass its limit, where it has one; `used` is in GB."""
+    limit = settings.storage.limit_gb
+    if limit is None:
+        return []
+    if used <= ALMOST * limit:
+        return [Check("store", is_well=True)]
+    reason = (
+        f"It holds {used:.3g} GB, almost storage.limit_gb ({limit:g}). Objects are refused; raise it or remove some."
+    )
+    return [Check("store", is_well=False, reason=reason)]
 
 
 def _check_role(role: str, rows: Sequence[RoleRow], now: datetime) -> Check:

@@ -20,6 +20,7 @@ from sqlmodel import col, select
 from config.settings import StorageSettings
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore, object_name
+from service.store.room import remove_unnamed, take_room
 from service.store.states import UNDELIVERED, ObjectState, WorkState
 from service.store.tables import Delivery, Document, Instance, Series, Study
 from service.study_images import NOT_IMAGES
@@ -106,6 +107,7 @@ def _reduce(retention: Retention, instance: Instance, finished: Sequence[ColumnE
         if row is None:
             return False
         row.file = file
+        take_room(session, len(header))
         if row.state == ObjectState.STORED:
             row.state = ObjectState.HEADER
         session.add(row)
@@ -139,8 +141,5 @@ def _finish_earlier_rounds(retention: Retention) -> None:
 
 def _remove_unnamed(retention: Retention, file: str) -> None:
     """Remove a file as received unless a row still names it; while the lock is held, none can begin to."""
-    # Found by the content's digest, which is its name, since `file` has no index.
-    naming = select(Instance.id).where(Instance.sha256 == PurePath(file).name, Instance.file == file)
     with writing(retention.engine) as session:
-        if session.exec(naming).first() is None:
-            retention.store.path(file).unlink(missing_ok=True)
+        take_room(session, -remove_unnamed(session, retention.store, file, PurePath(file).name))

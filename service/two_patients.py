@@ -44,6 +44,15 @@ def review_patients(session: Session, studies: Collection[Study]) -> None:
             results_changed(session, row_id(study))
 
 
+def forget_further_patients(session: Session, study: Study) -> None:
+    """Let a study name one patient only, until its objects are looked at anew."""
+    for row in session.exec(select(FurtherPatient).where(FurtherPatient.study_id == study.id)):
+        session.delete(row)
+    session.flush()
+    if study.review_reason == TWO_PATIENTS:
+        study.review_reason = ""
+
+
 def accept_patients(session: Session, study: Study) -> None:
     """Keep that a person took the objects of a study to be of one patient."""
     for row in session.exec(select(FurtherPatient).where(FurtherPatient.study_id == study.id)):

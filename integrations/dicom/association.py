@@ -4,8 +4,10 @@ What is changed, and why:
 
 * Data sets go to a file as they come (`IncomingDataSet`), in the folder of the store and not the system's for
   temporary files.
-* AE titles that are blank, not ASCII or filled up with NUL are rejected by the table (PS3.8, 9.3.4) or read as meant;
-  pynetdicom would abort.
+* Requests that pynetdicom would abort on, as for AE titles that are blank, not ASCII or filled up with NUL, are made
+  readable; what was sent is kept, and decides (`admission`).
+* Contexts of classes that the site leaves out are rejected one by one.
+* A TLS handshake is made in the thread of its connection, where pynetdicom lets it hold up all others.
 * TCP acknowledgements are not delayed. DCMTK's clients leave Nagle's algorithm on, so that each object waits some 40 ms
   for ours.
 * Requests are served in the thread that reads them, and that thread waits for the network instead of asking again and
@@ -17,51 +19,40 @@ What is changed, and why:
 """
 
 import logging
-import select
 import socket
 import ssl
-import struct
+import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from socketserver import BaseServer
 from typing import Any, cast
 
 from pynetdicom import AE, _config
+from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
 from pynetdicom.dimse_primitives import C_STORE, N_ACTION, N_EVENT_REPORT
-from pynetdicom.dul import DULServiceProvider
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import (
-    AssociationSocket,
     RequestHandler,
     ThreadedAssociationServer,
 )
 
+from integrations.dicom.admission import ABSTRACT_SYNTAX_NOT_SUPPORTED, Rejection
 from integrations.dicom.incoming import IncomingDataSet
 from integrations.dicom.part10 import FileMeta
-from integrations.dicom.resting import Resting, RingingQueue
+from integrations.dicom.request_pdu import RequestedAssociation
+from integrations.dicom.resting import RingingQueue
 from integrations.dicom.store_messages import encode_store_response, read_store_request
-
-MAX_PDU_BYTES = 1024 * 1024
-
-_ASSOCIATE_RQ = 0x01
-_CALLED, _CALLING = slice(10, 26), slice(26, 42)  # PS3.8, table 9-11
-_READABLE = b"UNREADABLE".ljust(16)
-_P_DATA_TF = 0x04
-_PDU_HEAD_BYTES = 6
-_READ_BYTES = 65536
-_LONGEST_PDU_SECONDS = 60.0
-_SHORTEST_SECONDS, _WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.01, 0.1, 1.0
-_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
+from integrations.dicom.upper_layer import ReceivingSocket, UpperLayer
 
 
 def prepare_pynetdicom() -> None:
@@ -82,167 +73,6 @@ def prepare_pynetdicom() -> None:
         warnings.filterwarnings("ignore", module=rf"{package}\.")
 
 
-def with_readable_titles(request: bytes) -> tuple[bytes, int | None]:
-    """Give an A-ASSOCIATE-RQ PDU that pynetdicom can read, and the reason to reject it for its titles.
-
-    Spaces and NULs at the ends of a title are padding. The reason is a diagnostic of PS3.8, table 9-21: 7 called, 3
-    calling AE title not recognized, None if both can be read.
-    """
-    called, calling = (request[place].strip(b" \0") for place in (_CALLED, _CALLING))
-    reason = 7 if not _is_title(called) else 3 if not _is_title(calling) else None
-    titles = [title.ljust(16) if _is_title(title) else _READABLE for title in (called, calling)]
-    return request[: _CALLED.start] + b"".join(titles) + request[_CALLING.stop :], reason
-
-
-def _is_title(title: bytes) -> bool:
-    return bool(title) and all(0x20 <= byte < 0x7F and byte != ord("\\") for byte in title)
-
-
-class _Upper(DULServiceProvider):
-    """Reads and writes PDUs as soon as there are any, where pynetdicom looks once in a millisecond.
-
-    Keeps the titles of the request as they were sent, and why they are to be rejected.
-    """
-
-    titles: tuple[bytes, bytes] = (b"", b"")  # called, calling
-    reject_reason: int | None = None
-
-    def __init__(self, association: Association) -> None:
-        super().__init__(association)
-        self._run_loop_delay = 0  # `_Socket.ready` waits instead
-        self.bell, self._rope = socket.socketpair()
-        self.resting = Resting(association)
-        self.to_user_queue = RingingQueue(self.resting.ring)
-
-    def send_pdu(self, primitive: Any) -> None:
-        super().send_pdu(primitive)
-        self._wake()
-
-    def send_now(self, pdu: bytes) -> None:
-        """Send a P-DATA-TF PDU at once; to be called in this thread, in an association that is established."""
-        if self.socket is not None:
-            self.socket.send(pdu)
-
-    def stop_dul(self) -> bool:
-        if threading.current_thread() is self:  # cannot wait for its own end
-            self._kill_thread = True
-            return True
-        if self.state_machine.current_state != "Sta1":
-            return False
-        self._kill_thread = True
-        self._wake()
-        self.join()
-        return True
-
-    def _wake(self) -> None:
-        if threading.current_thread() is not self:
-            with suppress(OSError):  # closed, since this thread has ended
-                self._rope.send(b"!")
-
-    def run_reactor(self) -> None:
-        try:
-            super().run_reactor()
-        except Exception as error:  # noqa: BLE001  the edge of a connection, which the other thread now closes
-            cast(ReceivingServer, self.assoc._server).note_fault(error)
-        finally:
-            cast(_Messages, self.assoc.dimse).discard_unfinished()
-            self.bell.close()
-            self._rope.close()
-            self.resting.ring()
-
-    def _decode_pdu(self, bytestream: bytearray) -> tuple[Any, str]:
-        if bytestream[0] == _ASSOCIATE_RQ and len(bytestream) >= _CALLING.stop:
-            request = bytes(bytestream)
-            self.titles = request[_CALLED], request[_CALLING]
-            request, self.reject_reason = with_readable_titles(request)
-            bytestream = bytearray(request)
-        if bytestream[0] == _P_DATA_TF:
-            return _Data(bytestream), "Evt10"
-        return super()._decode_pdu(bytestream)
-
-
-class _Data:
-    """A P-DATA-TF PDU (PS3.8, 9.3.5) as far as it is needed; pynetdicom's own takes far longer to read it."""
-
-    def __init__(self, pdu: bytearray) -> None:
-        self._primitive = P_DATA()
-        self._primitive.presentation_data_value_list = values = []
-        place, view = 6, memoryview(pdu).toreadonly()
-        while place < len(pdu):
-            (length,) = struct.unpack_from(">I", pdu, place)
-            end = place + 4 + length
-            if length < 2 or end > len(pdu):
-                raise ValueError("A presentation data value is longer than its PDU, or empty.")
-            values.append([pdu[place + 4], bytes(view[place + 5 : end])])
-            place = end
-
-    def to_primitive(self) -> P_DATA:
-        return self._primitive
-
-
-class _Socket(AssociationSocket):
-    """Reads without delaying acknowledgements, as much as there is, and not for longer than a PDU may take."""
-
-    def __init__(self, association: Association, client_socket: socket.socket) -> None:
-        super().__init__(association, client_socket=client_socket)
-        self._buffer = bytearray()
-        self._until = 0.0
-
-    @property
-    def ready(self) -> bool:
-        """Whether the peer has sent something; waits a while for that, or for something to send."""
-        if self.socket is None or not self._is_connected:
-            return False
-        if self._buffer or (isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()):
-            return True
-        dul = cast(_Upper, self.assoc.dul)
-        try:
-            readable, _, _ = select.select([self.socket, dul.bell], [], [], self._wait_seconds(dul))
-        except (OSError, ValueError):
-            dul.event_queue.put("Evt17")  # transport connection closed: PS3.8, table 9-10
-            return False
-        if dul.bell in readable:
-            dul.bell.recv(64)
-        return self.socket in readable
-
-    def recv(self, nr_bytes: int) -> bytearray:
-        if nr_bytes > MAX_PDU_BYTES or self.socket is None:
-            raise OSError
-        if nr_bytes == _PDU_HEAD_BYTES:
-            self._begin_pdu(self.socket)
-        while len(self._buffer) < nr_bytes and self._read_more(nr_bytes - len(self._buffer)):
-            pass
-        received = self._buffer[:nr_bytes]
-        del self._buffer[:nr_bytes]
-        return received
-
-    def _begin_pdu(self, connection: socket.socket) -> None:
-        """Say how long the next PDU may take: the association request what ARTIM leaves to it (PS3.8, 9.1.5)."""
-        seconds = float(self.assoc.network_timeout or _LONGEST_PDU_SECONDS)
-        if self.assoc.dul.state_machine.current_state == "Sta2":
-            seconds = max(self.assoc.dul.artim_timer.remaining, _SHORTEST_SECONDS)
-        if connection.gettimeout() != seconds:
-            connection.settimeout(seconds)
-        self._until = time.monotonic() + seconds
-
-    def _read_more(self, missing: int) -> bool:
-        connection = cast(socket.socket, self.socket)
-        if time.monotonic() > self._until:
-            raise TimeoutError
-        if _QUICK_ACK is not None:
-            connection.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
-        more = connection.recv(max(missing, _READ_BYTES))
-        self._buffer += more
-        return bool(more)
-
-    def _wait_seconds(self, dul: _Upper) -> float:
-        if not dul.event_queue.empty():
-            return 0
-        if dul.state_machine.current_state == "Sta13":  # the connection is closed when nothing comes
-            return _WAIT_SECONDS
-        return min(max(dul.artim_timer.remaining, 0.0), _LONGEST_WAIT_SECONDS)
-
-
 class _Messages(DIMSEServiceProvider):
     """Puts data sets together in files of a folder, and serves each request at once.
 
@@ -256,7 +86,7 @@ class _Messages(DIMSEServiceProvider):
         self._sending = threading.Lock()
 
         self._request: C_STORE | None = None
-        self.msg_queue = RingingQueue(cast(_Upper, association.dul).resting.ring)
+        self.msg_queue = RingingQueue(cast(UpperLayer, association.dul).resting.ring)
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         for context_id, value in primitive.presentation_data_value_list:
@@ -269,7 +99,7 @@ class _Messages(DIMSEServiceProvider):
     def send_msg(self, primitive: Any, context_id: int) -> None:
         with self._sending:  # the parts of two messages must not mix, now that answers come from several threads
             if isinstance(primitive, C_STORE) and threading.current_thread() is self.dul:
-                cast(_Upper, self.dul).send_now(encode_store_response(primitive, context_id))
+                cast(UpperLayer, self.dul).send_now(encode_store_response(primitive, context_id))
             else:
                 super().send_msg(primitive, context_id)
 
@@ -328,6 +158,18 @@ def _described(command: Any, context_id: int | None, association: Association) -
     )
 
 
+class _Negotiation(ACSE):
+    """Answers contexts of classes that the site leaves out with result 3, whatever else is accepted."""
+
+    def send_accept(self) -> None:
+        takes_class = cast(ReceivingServer, self.assoc._server).takes_class
+        for number, context in list(self.assoc._accepted_cx.items()):
+            if not takes_class(str(context.abstract_syntax)):
+                context.result = ABSTRACT_SYNTAX_NOT_SUPPORTED
+                self.assoc._rejected_cx.append(self.assoc._accepted_cx.pop(number))
+        super().send_accept()
+
+
 class _Handler(RequestHandler):
     """Builds the association of one connection from the parts above."""
 
@@ -335,19 +177,36 @@ class _Handler(RequestHandler):
 
     def _create_association(self) -> Association:
         association = super()._create_association()
-        association.dul = _Upper(association)
+        association.dul = UpperLayer(association)
         association.acse_timeout = self.ae.acse_timeout  # sets a timer of the new `dul`, as the next line does
         association.network_timeout = self.ae.network_timeout
         association.dimse = _Messages(association, self.server.incoming)
         association._reactor_checkpoint = association.dul.resting
+        association.acse = _Negotiation(association)
         self.request.settimeout(self.ae.network_timeout)
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        association.set_socket(_Socket(association, client_socket=self.request))
+        association.set_socket(ReceivingSocket(association, client_socket=self.request))
         return association
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a server is given besides pynetdicom's arguments.
+
+    `incoming` is the folder of incoming files, `takes_class` judges storage classes, `tls` is None for connections
+    without. `note_fault` hears of connections that made no sense, `note_handshake` of those that came to no TLS, with
+    the peer's address.
+    """
+
+    incoming: Path
+    takes_class: Callable[[str], bool]
+    tls: ssl.SSLContext | None
+    note_fault: Callable[[Exception], None]
+    note_handshake: Callable[[OSError, str], None]
+
+
 class ReceivingServer(ThreadedAssociationServer):
-    """Listens, gives each association its folder of incoming files, and hears of connections that made no sense."""
+    """Listens, and gives each association what stands around it."""
 
     request_queue_size = 128
     daemon_threads = True
@@ -361,12 +220,32 @@ class ReceivingServer(ThreadedAssociationServer):
         ssl_context: ssl.SSLContext | None = None,
         evt_handlers: list[Any] | None = None,
         *,
-        incoming: Path,
-        note_fault: Callable[[Exception], None],
+        surroundings: Surroundings,
     ) -> None:
-        self.incoming = incoming
-        self.note_fault = note_fault
+        self.incoming = surroundings.incoming
+        self.takes_class = surroundings.takes_class
+        self.note_fault = surroundings.note_fault
+        self._note_handshake = surroundings.note_handshake
+        self._tls = surroundings.tls
         super().__init__(ae, address, ae_title, contexts, ssl_context, evt_handlers, _Handler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Make the TLS handshake where there is one to be made; runs in the connection's own thread."""
+        if self._tls is not None:
+            request.settimeout(self.ae.network_timeout)
+            try:
+                request = self._tls.wrap_socket(request, server_side=True)
+            except OSError as error:
+                self._note_handshake(error, str(client_address[0]))
+                self.shutdown_request(request)
+                return
+        super().finish_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # socketserver's arguments
+        """Note a fault where socketserver would print a traceback."""
+        error = sys.exception()
+        if isinstance(error, Exception):
+            self.note_fault(error)
 
     def shutdown(self) -> None:
         """Stop listening and abort the associations that are left."""
@@ -376,20 +255,15 @@ class ReceivingServer(ThreadedAssociationServer):
             association.abort()
 
 
-def requested_titles(event: Event) -> tuple[bytes, bytes]:
-    """Give the called and the calling title of an association as they were sent."""
-    dul = event.assoc.dul
-    return dul.titles if isinstance(dul, _Upper) else (b"", b"")
+def requested_association(event: Event) -> RequestedAssociation:
+    """Give the request of an association as it was sent."""
+    return cast(UpperLayer, event.assoc.dul).requested
 
 
-def reject_unreadable_titles(event: Event) -> bool:
-    """Reject a requested association one of whose titles cannot be read, and say whether that was so."""
-    dul = event.assoc.dul
-    if not isinstance(dul, _Upper) or dul.reject_reason is None:
-        return False
-    event.assoc.acse.send_reject(1, 1, dul.reject_reason)
-    event.assoc.kill()  # waits until the answer is out
-    return True
+def reject(event: Event, rejection: Rejection) -> None:
+    """Answer a requested association with a rejection; the answer is out when this returns."""
+    event.assoc.acse.send_reject(*rejection.answer)
+    event.assoc.kill()
 
 
 def store_request(event: Event) -> tuple[C_STORE, IncomingDataSet]:

@@ -1,6 +1,7 @@
 """Calling a peer: the association that whatever we ask of it runs on (PS3.8)."""
 
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +14,10 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
 from config.settings import Peer
-from integrations.dicom.association import MAX_PDU_BYTES, prepare_pynetdicom
+from integrations.dicom.association import prepare_pynetdicom
 from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from integrations.tls import client_context
+from integrations.dicom.upper_layer import MAX_PDU_BYTES
+from integrations.tls import client_context, handshake_fault
 
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
@@ -74,6 +76,7 @@ def call_peer(
     ae.connection_timeout = CONNECT_SECONDS
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ANSWER_SECONDS
     connected: list[Event] = []
+    faults: list[OSError] = []
     ours: list[Any] = [(evt.EVT_CONN_OPEN, _send_at_once), (evt.EVT_CONN_OPEN, connected.append)]
     try:
         association = ae.associate(
@@ -82,7 +85,7 @@ def call_peer(
             list(contexts),
             ae_title=peer.ae_title,
             max_pdu=MAX_PDU_BYTES,
-            tls_args=(client_context(peer.tls), peer.host) if peer.tls else None,
+            tls_args=(_heard(client_context(peer.tls), faults), peer.host) if peer.tls else None,
             ext_neg=list(roles),
             evt_handlers=[*ours, *handlers],
         )
@@ -94,9 +97,36 @@ def call_peer(
         return _rejection(association, peer)
     if association.rejected_contexts:
         return Refused(None, not_taken(peer.name, association.rejected_contexts[0].abstract_syntax))
+    if faults:
+        return Unreachable(f"{peer.name} cannot be reached by TLS: {handshake_fault(faults[0])}")
     if connected:
         return Unreachable(f"{peer.name} ended the association before it stood")
     return Unreachable(f"{peer.host}:{peer.port} does not take connections")
+
+
+def _heard(context: ssl.SSLContext, faults: list[OSError]) -> ssl.SSLContext:
+    """Have faults of TLS put into a list, since pynetdicom keeps them to itself.
+
+    With TLS 1.3 a server judges our certificate after we think that the handshake is done: that comes when we read.
+    """
+
+    class Heard(ssl.SSLSocket):
+        def do_handshake(self, block: bool = False) -> None:  # ssl's own
+            try:
+                super().do_handshake(block)
+            except OSError as error:
+                faults.append(error)
+                raise
+
+        def read(self, len: int = 1024, buffer: Any = None) -> Any:  # noqa: A002  # ssl's own
+            try:
+                return super().read(len, buffer)
+            except ssl.SSLError as error:
+                faults.append(error)
+                raise
+
+    context.sslsocket_class = Heard
+    return context
 
 
 def _send_at_once(event: Event) -> None:

@@ -12,36 +12,41 @@ What an object is answered:
 The association goes on after each of them. 0000H is given only after `persist` has come back.
 """
 
+import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
-from pynetdicom.pdu_primitives import A_ASSOCIATE
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from config.settings import DicomSettings
+from config.settings import DicomSettings, Peer
+from integrations.dicom.addresses import KnownAddresses
+from integrations.dicom.admission import UNDECIDED, takes_class
 from integrations.dicom.arrivals import Intake
 from integrations.dicom.association import (
-    MAX_PDU_BYTES,
     ReceivingServer,
+    Surroundings,
     prepare_pynetdicom,
-    reject_unreadable_titles,
-    requested_titles,
+    reject,
+    requested_association,
     store_request,
 )
+from integrations.dicom.door import Door, rules_of
 from integrations.dicom.errors import ReceiverNotStarted
 from integrations.dicom.part10 import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
     FileMeta,
 )
-from integrations.dicom.taking import Door, EventLog, answer_store, places
+from integrations.dicom.taking import EventLog, WayIn, answer_store, places
+from integrations.tls import handshake_fault, server_context
 
 _REJECTIONS: dict[tuple[int | None, int | None], str] = {
     (1, 3): "calling AE title not recognized",
@@ -62,22 +67,15 @@ class FurtherService:
 class Receiver:
     """A running Storage SCP, made by `start_receiver`; `port` is the one it listens on."""
 
-    def __init__(
-        self,
-        settings: DicomSettings,
-        intake: Intake,
-        log: EventLog,
-        network_timeout_seconds: float,
-        services: Sequence[FurtherService] = (),
-    ) -> None:
+    def __init__(self, settings: DicomSettings, way_in: WayIn, door: Door, services: Sequence[FurtherService]) -> None:
         self._settings = settings
-        self._intake = intake
-        self._log = log
-        self._door = Door(intake, settings.charset, log)
+        self._way_in = way_in
+        self._door = door
+        self._log = way_in.log
         self._services = services
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._server = self._listen(network_timeout_seconds)
+        self._server = self._listen()
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="dicom-receiver", daemon=True
@@ -97,31 +95,35 @@ class Receiver:
         with self._lock:
             return dict(self._counts)
 
-    def _listen(self, network_timeout_seconds: float) -> ReceivingServer:
+    def _listen(self) -> ReceivingServer:
         ae = AE(self._settings.ae_title)
         ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
         ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
         ae.add_supported_context(Verification)
         for service in self._services:
             ae.add_supported_context(service.sop_class, list(service.transfer_syntaxes), scu_role=True, scp_role=True)
-        ae.maximum_pdu_size = MAX_PDU_BYTES
-        ae.maximum_associations = self._settings.max_associations
-        ae.network_timeout = network_timeout_seconds
-        ae.require_called_aet = True
-        ae.require_calling_aet = list(self._settings.calling)
+        ae.maximum_pdu_size = self._settings.max_pdu_bytes
+        ae.maximum_associations = sys.maxsize  # `_decide` counts
+        ae.network_timeout = self._settings.network_timeout_seconds
+        tls = server_context(self._settings.tls) if self._settings.tls else None
+        surroundings = Surroundings(
+            incoming=self._way_in.intake.incoming,
+            takes_class=partial(takes_class, unknown_classes=self._settings.unknown_classes),
+            tls=tls,
+            note_fault=self._note_fault,
+            note_handshake=self._note_handshake,
+        )
         host, port = self._settings.host, self._settings.port
         try:
             server = ae.make_server(
                 (host, port),
                 evt_handlers=[
-                    (evt.EVT_REQUESTED, self._reject_unreadable_titles),
-                    (evt.EVT_REJECTED, self._note_rejection),
+                    (evt.EVT_REQUESTED, self._decide),
                     (evt.EVT_C_STORE, self._answer),
                     *(handler for service in self._services for handler in service.handlers),
                 ],
                 server_class=ReceivingServer,
-                incoming=self._intake.incoming,
-                note_fault=self._note_fault,
+                surroundings=surroundings,
             )
         except OSError as error:
             raise ReceiverNotStarted(
@@ -137,7 +139,7 @@ class Receiver:
             transfer_syntax_uid=str(event.context.transfer_syntax),
             source_ae=event.assoc.requestor.ae_title.strip(),
         )
-        outcome, answer = answer_store(self._door, data_set, meta, _address(event))
+        outcome, answer = answer_store(self._way_in, data_set, meta, _address(event))
         self._count(outcome)
         return answer
 
@@ -148,49 +150,56 @@ class Receiver:
         with self._lock:
             self._counts[outcome] += 1
 
-    def _reject_unreadable_titles(self, event: Event) -> None:
-        if reject_unreadable_titles(event):
-            self._note_rejection(event)
-
-    def _note_rejection(self, event: Event) -> None:
-        answer = cast(A_ASSOCIATE, event.assoc.acceptor.primitive)
-        called, calling = requested_titles(event)
+    def _decide(self, event: Event) -> None:
+        """Let an association in or reject it; pynetdicom would let in whatever raises here."""
+        asked = requested_association(event)
+        try:
+            rejection = self._door.decide(asked, event.assoc)
+        except Exception as error:  # noqa: BLE001
+            self._note_fault(error)
+            rejection = UNDECIDED
+        if rejection is None:
+            return
         self._log.warning(
             "association rejected",
-            reason=_REJECTIONS.get((answer.result_source, answer.diagnostic), "other"),
-            called=ascii(called.decode("latin_1")),
-            calling=ascii(calling.decode("latin_1")),
+            reason=rejection.sentence,
+            called=ascii(asked.called.decode("latin_1")),
+            calling=ascii(asked.calling.decode("latin_1")),
             address=_address(event),
         )
+        reject(event, rejection)
+
+    def _note_handshake(self, error: OSError, address: str) -> None:
+        self._log.warning("connection refused", reason=handshake_fault(error), address=address)
 
 
 def start_receiver(
     settings: DicomSettings,
     intake: Intake,
     log: EventLog,
-    *,
-    network_timeout_seconds: float = 60,
+    senders: Sequence[Peer] = (),
     services: Sequence[FurtherService] = (),
 ) -> Receiver:
     """Listen for associations, in threads of this process.
 
-    Only associations that call `settings.ae_title` are let in, and, if `settings.calling` lists any, only from those
-    titles. Every storage SOP class is taken, unknown and private ones too, in every transfer syntax. pynetdicom's own
-    log is switched off for the whole process, since it may quote what passes. Clear the folder with `clear_incoming`
-    first.
+    Who is let in is decided by `admission`. Every storage SOP class is taken, unknown and private ones too unless the
+    settings leave them out, in every transfer syntax. pynetdicom's own log is switched off for the whole process, since
+    it may quote what passes. Clear the folder with `clear_incoming` first.
 
     Args:
         settings: port 0 takes a free port.
         intake: where objects go.
         log: gets refusals and rejections, without a patient's data.
-        network_timeout_seconds: how long a peer may be silent, within an object or between objects.
         services: what is offered besides storage.
+        senders: peers that may send, each from its own address.
 
     Raises:
         ReceiverNotStarted: the address or port cannot be listened on.
+        UnusableCertificate: a file of the TLS settings cannot be used.
     """
     prepare_pynetdicom()
-    return Receiver(settings, intake, log, network_timeout_seconds, services)
+    door = Door(rules_of(settings, senders), KnownAddresses())
+    return Receiver(settings, WayIn(intake, settings.charset, log), door, services)
 
 
 def _address(event: Event) -> str:

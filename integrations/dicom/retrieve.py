@@ -31,7 +31,7 @@ from integrations.dicom.get_contexts import get_contexts
 from integrations.dicom.incoming import IncomingDataSet
 from integrations.dicom.part10 import FileMeta
 from integrations.dicom.study_root import GET, MOVE
-from integrations.dicom.taking import Door, answer_store
+from integrations.dicom.taking import WayIn, answer_store
 
 RETRIEVE_SECONDS = 600
 """How long a peer may say nothing in the middle: some recall a study from tape before they send a first object."""
@@ -75,7 +75,7 @@ def move_study(peer: Peer, our_ae_title: str, study_uid: str) -> RetrieveAnswer:
     return _finish(association, answers, peer.name)
 
 
-def get_study(peer: Peer, our_ae_title: str, study_uid: str, door: Door) -> RetrieveAnswer:
+def get_study(peer: Peer, our_ae_title: str, study_uid: str, door: WayIn) -> RetrieveAnswer:
     """Take a study on the association that asks for it (C-GET); each object is answered as one that was sent to us is.
 
     Objects of classes beyond the 128 contexts of an association cannot come; the peer counts them as failed.
@@ -101,7 +101,7 @@ def get_study(peer: Peer, our_ae_title: str, study_uid: str, door: Door) -> Retr
 class _Taken:
     """Takes in the objects of one C-GET."""
 
-    def __init__(self, door: Door, peer: Peer) -> None:
+    def __init__(self, door: WayIn, peer: Peer) -> None:
         self._door, self._peer = door, peer
 
     def answer(self, event: Event) -> Dataset | int:

@@ -1,5 +1,6 @@
 """Taking one object in, however it came: the way from a data set on disk to the intake's answer."""
 
+import errno
 import traceback
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +14,8 @@ from integrations.dicom.incoming import IncomingDataSet
 from integrations.dicom.part10 import FileMeta
 
 _NOT_WRITTEN = "The object could not be stored; see the receiver's log"
+_FULL = "The disk of the receiver is full"
+_FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class EventLog(Protocol):
@@ -23,7 +26,7 @@ class EventLog(Protocol):
 
 
 @dataclass(frozen=True)
-class Door:
+class WayIn:
     """Where objects come in: the intake that they go to, the site's character set, and the log."""
 
     intake: Intake
@@ -31,7 +34,7 @@ class Door:
     log: EventLog
 
 
-def answer_store(door: Door, data_set: IncomingDataSet, meta: FileMeta, address: str) -> tuple[str, Dataset | int]:
+def answer_store(door: WayIn, data_set: IncomingDataSet, meta: FileMeta, address: str) -> tuple[str, Dataset | int]:
     """Take an object in, and give what became of it and the answer to its C-STORE.
 
     What became of it is a `StoreOutcome`, or the status of a refusal, as in `A700`.
@@ -46,14 +49,20 @@ def answer_store(door: Door, data_set: IncomingDataSet, meta: FileMeta, address:
         outcome = _take(door, data_set, meta, address)
     except Refusal as refusal:
         status = f"{refusal.status:04X}"
-        door.log.warning("object refused", status=status, reason=refusal.comment, address=address)
+        door.log.warning(
+            "object refused",
+            status=status,
+            reason=refusal.comment,
+            calling=ascii(meta.source_ae),
+            address=address,
+        )
         return status, _status(refusal.status, refusal.comment)
     finally:
         data_set.discard()
     return outcome.value, 0x0000  # the bare status is what the receiver writes fastest
 
 
-def _take(door: Door, data_set: IncomingDataSet, meta: FileMeta, address: str) -> StoreOutcome:
+def _take(door: WayIn, data_set: IncomingDataSet, meta: FileMeta, address: str) -> StoreOutcome:
     """Hand an object to the intake; whatever goes wrong comes out as a refusal."""
     try:
         data_set.finish()
@@ -69,10 +78,11 @@ def _take(door: Door, data_set: IncomingDataSet, meta: FileMeta, address: str) -
         raise
     except Exception as error:  # the edge of an association: the peer gets its answer, the association goes on
         door.log.warning("object not stored", error=type(error).__name__, at=places(error))
-        raise OutOfResources(_NOT_WRITTEN) from error
+        is_full = isinstance(error, OSError) and error.errno in _FULL_ERRORS
+        raise OutOfResources(_FULL if is_full else _NOT_WRITTEN) from error
 
 
-def _keep(door: Door, refused: RefusedObject) -> None:
+def _keep(door: WayIn, refused: RefusedObject) -> None:
     try:
         door.intake.keep_refused(refused)
     except Exception as error:  # noqa: BLE001  the answer is the refusal, whatever happens to our copy

@@ -42,7 +42,10 @@ CODES = {
 _FRAMING = re.compile(r"[\x00-\x08\x0a-\x1f]")
 _LATEST_KNOWN = "2.5.1"
 
-NOT_STORED = Fault(FieldPlace("MSH", 0), "207", "The message could not be stored. Send it again later.")
+# AR, since it is our trouble and not the message's: chapter 2 has AR for "reasons unrelated to its content or format",
+# after which the same message will probably be accepted later, and AE for faults of the message. Engines act on that:
+# InterSystems' default is to send again after AR and to suspend after AE; others can be set so for AR alone.
+NOT_STORED = Fault(FieldPlace("MSH", 0), "207", "The message could not be stored. Send it again later.", rejects=True)
 TOO_LONG = Fault(FieldPlace("MSH", 0), "207", "The message is longer than this receiver takes.")
 NO_MSH = Fault(FieldPlace("MSH", 0), "100", "The message has no MSH segment.", rejects=True)
 
@@ -100,7 +103,9 @@ def refuse_unreadable(stamp: Stamp) -> Answer:
 
 
 def refuse_unstored(raw: bytes, fault: Fault, stamp: Stamp) -> Answer:
-    """Answer a message that is not in our hands, always with AE, so that its sender keeps it.
+    """Answer a message that is not in our hands so that its sender keeps it: AR where it is to send it again, else AE.
+
+    That is the answer in enhanced mode too, where many that fill in MSH-15 wait for an application acknowledgement.
 
     Raises:
         UnreadableMessage: there is nothing to answer to; close the connection.
@@ -108,7 +113,7 @@ def refuse_unstored(raw: bytes, fault: Fault, stamp: Stamp) -> Answer:
     header = header_of(parse(raw, site_codec("8859/1")))
     if not header.control_id:
         raise UnreadableMessage("MSH-10 is missing, so the message cannot be answered.")
-    return Answer(None, _write("AE", header, fault, stamp))
+    return Answer(None, _write("AR" if fault.rejects else "AE", header, fault, stamp))
 
 
 def _condition(sent: str) -> str:

@@ -22,8 +22,8 @@ class FieldPlace:
 class Fault:
     """Why a message cannot be used: what the sender is told in ERR.
 
-    `code` is of HL7 table 0357. `rejects` is for faults of the header, which give AR; others give AE. `field` of the
-    place is 0 where the whole segment is missing.
+    `code` is of HL7 table 0357. `rejects` is for faults of the header, and for trouble of our own, which give AR; the
+    others give AE. `field` of the place is 0 where the whole segment is missing.
     """
 
     place: FieldPlace

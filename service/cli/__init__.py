@@ -38,6 +38,7 @@ def load_commands() -> typer.Typer:
         image_training,
         images,
         inspect,
+        objects,
         outbox,
         reports,
         reprocess,

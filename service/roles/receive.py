@@ -22,6 +22,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
 
     Raises:
         ReceiverNotStarted: the port is in use or not ours to take.
+        UnusableCertificate: a file of `dicom.tls` cannot be used.
     """
     store = ObjectStore(settings.data, keep_free_bytes=int(settings.storage.keep_free_gb * 1e9))
     clear_incoming(store.incoming)
@@ -31,7 +32,8 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         settings.dicom,
         Intake(store.incoming, receiving.persist, receiving.keep_refused),
         log,
-        services=[commitment_service(commitment_door(engine, store, settings), log)],
+        settings.peers,
+        [commitment_service(commitment_door(engine, store, settings), log)],
     )
     presence.up(receiver.port, receiver.is_alive)
     log.info("listening", host=settings.dicom.host, port=receiver.port, ae_title=settings.dicom.ae_title)

@@ -10,6 +10,8 @@ class ObjectState(StrEnum):
     SAME_CONTENT = "same content"
     CONFLICT = "conflict"
     REFUSED = "refused"
+    DISMISSED = "dismissed"
+    """A person has looked at a refused object or a conflict, and nothing is to be done about it."""
     HEADER = "header"
     """Its pixels were removed after the time that the site keeps images; what a report cites is still there."""
 

@@ -7,7 +7,7 @@ supersedes. Times are UTC.
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import JSON, Column, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from service.store.columns import key_column, link_column, state_column, time_column
@@ -123,6 +123,15 @@ class Instance(SQLModel, table=True):
     state: ObjectState = state_column(None, ObjectState)
     conflict_of: int | None = Field(default=None, foreign_key="instance.id")
     reason: str = ""
+
+
+class StoreUse(SQLModel, table=True):
+    """How many bytes the files of the object store have, in one row that each transaction with a file changes."""
+
+    __tablename__ = "store_use"
+
+    id: int | None = Field(default=None, primary_key=True)
+    bytes: int = Field(sa_type=BigInteger)
 
 
 class Message(SQLModel, table=True):

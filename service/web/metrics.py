@@ -21,6 +21,7 @@ from service.queues import queues
 from service.store.commitment_tables import Commitment
 from service.store.database import reading
 from service.store.fetch_tables import Fetch
+from service.store.room import bytes_in_use
 from service.store.states import RoleState, RunState
 from service.store.tables import CohortRun, Delivery, Instance, Message, Report, RoleRow, Study
 
@@ -45,6 +46,7 @@ class _Rows(Collector):
         with reading(self._engine) as session:
             yield from _roles(session, self._now)
             yield from _received(session)
+            yield _gauge("spinelabel_store_bytes", "What the files of the object store have.", bytes_in_use(session))
             yield from _states(session)
             yield from _queues(session, self._now)
             yield _exports(session)

@@ -20,7 +20,18 @@ from service.store.states import (
     RunState,
     WorkState,
 )
-from service.store.tables import CohortRun, Delivery, DestinationRow, Document, Instance, Message, Report, Study, row_id
+from service.store.tables import (
+    CohortRun,
+    Delivery,
+    DestinationRow,
+    Document,
+    Instance,
+    Message,
+    Report,
+    Series,
+    Study,
+    row_id,
+)
 
 NEWEST = 50
 
@@ -45,7 +56,18 @@ class OpenItems:
 
 def list_open_items(session: Session, most: int = NEWEST) -> OpenItems:
     """Give what waits for a person, no more than so many of each kind."""
-    kinds = (_destinations, _unconfirmed, _peers, _studies, _objects, _messages, _reports, _deliveries, _exports)
+    kinds = (
+        _destinations,
+        _unconfirmed,
+        _peers,
+        _studies,
+        _conflicts,
+        _refused_objects,
+        _messages,
+        _reports,
+        _deliveries,
+        _exports,
+    )
     found = [list(kind(session, most + 1)) for kind in kinds]
     items = [item for kind in found for item in kind[:most]]
     ordered = sorted(items, key=lambda item: item.when, reverse=True)
@@ -94,11 +116,35 @@ def _studies(session: Session, most: int) -> Iterator[OpenItem]:
         yield OpenItem(f"study {row.accession or row.study_uid}", row.first_received, reasons, f"/studies/{row.link}")
 
 
-def _objects(session: Session, most: int) -> Iterator[OpenItem]:
-    kept = (ObjectState.REFUSED, ObjectState.CONFLICT)
-    found = select(Instance).where(col(Instance.state).in_(kept)).order_by(col(Instance.id).desc()).limit(most)
-    for row in session.exec(found):
-        yield OpenItem(f"object {row.id} ({row.state}) from {row.calling_ae}", row.received, row.reason)
+def _conflicts(session: Session, most: int) -> Iterator[OpenItem]:
+    """Give the studies of which objects came again with other content, each once."""
+    counted = (
+        select(Study, func.count(), func.max(Instance.received), func.max(Instance.reason))
+        .join(Series, col(Series.study_id) == Study.id)
+        .join(Instance, col(Instance.series_id) == Series.id)
+        .where(Instance.state == ObjectState.CONFLICT)
+        .group_by(col(Study.id))
+        .order_by(col(Study.id).desc())
+        .limit(most)
+    )
+    for study, count, newest, reason in session.exec(counted):
+        what = f"{count} objects in conflict of study {study.accession or study.study_uid}"
+        yield OpenItem(what, newest, f"{reason} {conflict_remedy(study)}", f"/studies/{study.link}")
+
+
+def conflict_remedy(study: Study) -> str:
+    """Say what a person can do about objects of a study that came again with other content."""
+    name = study.accession or study.study_uid
+    return (
+        f"`spinelabel object use --study {name}` takes the newer ones into use, "
+        f"`spinelabel object dismiss --study {name}` leaves it so."
+    )
+
+
+def _refused_objects(session: Session, most: int) -> Iterator[OpenItem]:
+    refused = select(Instance).where(Instance.state == ObjectState.REFUSED)
+    for row in session.exec(refused.order_by(col(Instance.id).desc()).limit(most)):
+        yield OpenItem(f"object {row.id} (refused) from {row.calling_ae}", row.received, row.reason)
 
 
 def _messages(session: Session, most: int) -> Iterator[OpenItem]:

@@ -13,8 +13,10 @@ from service.destinations import Outlook
 from service.fetches import prior_of
 from service.rest import compare
 from service.store.findings import current_findings, to_findings
+from service.store.states import ObjectState
 from service.store.tables import Delivery, Document, FindingRow, Instance, Patient, ProvenanceRow, Series, Study, row_id
 from service.web.lines import Standing, delivery_outlooks, study_standings
+from service.web.open_items import conflict_remedy
 from service.web.study_picture import has_picture, how_named
 from service.web.timeline import Event, study_timeline
 
@@ -43,7 +45,7 @@ class StudyPage:
 
     `how_named` says how the discs were named, and `restricted_by` names the programs, with their licences, that limit
     what may be done with the findings. `missing` says what an archive has more of it, and `prior_of` names the study
-    that this one was fetched for.
+    that this one was fetched for. `conflicts` says what came again with other content.
     """
 
     study: Study
@@ -59,6 +61,7 @@ class StudyPage:
     how_named: str
     missing: str
     prior_of: Study | None
+    conflicts: str
 
 
 def study_page(session: Session, settings: Settings, link: str, now: datetime) -> StudyPage | None:
@@ -84,7 +87,19 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         how_named=how_named(study),
         missing=compared.sentence if compared else "",
         prior_of=prior_of(session, study),
+        conflicts=_conflicts(session, study),
     )
+
+
+def _conflicts(session: Session, study: Study) -> str:
+    """Say how many objects came again with other content, what differs and what to do; empty where none did."""
+    found = (
+        select(func.count(), func.max(Instance.reason))
+        .join(Series, col(Series.id) == Instance.series_id)
+        .where(Series.study_id == study.id, Instance.state == ObjectState.CONFLICT)
+    )
+    count, reason = session.exec(found).one()
+    return f"{count} objects came again. {reason} {conflict_remedy(study)}" if count else ""
 
 
 def _series(session: Session, study: Study) -> list[SeriesLine]:

@@ -46,6 +46,12 @@ _SAID = {
     ("pairing", "unpaired"): ("The report found no study", "waits"),
     ("pairing", "review"): ("A person has to say which study the report is about", "person"),
     ("document", "failed"): ("The structured report could not be written", "person"),
+    ("object", "stored"): ("A person took another version of an object into use", "done"),
+    ("object", "header"): ("A person took another version of an object into use", "done"),
+    ("object", "refused"): ("A refused object waits for a person again", "person"),
+    ("object", "conflict"): ("Another version of an object waits for a person", "person"),
+    ("object", "dismissed"): ("A person dismissed a version of an object", "quiet"),
+    ("object", "known already"): ("A refused object was found to be there already", "done"),
     ("delivery", "waiting"): ("It did not reach {destination}", "waits"),
     ("delivery", "delivered"): ("It was delivered to {destination}", "done"),
     ("delivery", "kept"): ("{destination} says that it keeps it", "done"),
@@ -74,6 +80,7 @@ def study_timeline(session: Session, study_id: int) -> list[Event]:
             *(Event(each.created, f"Paired by {each.how}", each.evidence, "done") for each in paired),
             *_changes(session, ("images", "document"), [study_id]),
             *_changes(session, ("fetch",), [row_id(fetch) for fetch in fetches_of_study(session, study_id)]),
+            *_changes(session, ("object",), _object_numbers(session, study_id)),
             *_changes(session, ("labels", "pairing"), [row_id(report) for report in versions]),
             *_written(documents),
             *_deliveries(session, documents),
@@ -128,6 +135,13 @@ def _objects(session: Session, study_id: int) -> Iterator[Event]:
     if first is not None:
         yield Event(first.received, f"The first object came from {first.calling_ae}")
         yield Event(last, "The last object came", "1 object in all" if count == 1 else f"{count} objects in all")
+
+
+def _object_numbers(session: Session, study_id: int) -> Sequence[int]:
+    """Give the numbers of the objects about which a person decided something."""
+    decided = select(Change.subject).where(Change.kind == "object")
+    ours = select(Instance.id).join(Series).where(Series.study_id == study_id, col(Instance.id).in_(decided))
+    return [number for number in session.exec(ours) if number is not None]
 
 
 def _reports(session: Session, versions: Sequence[Report]) -> Iterator[Event]:

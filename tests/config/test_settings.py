@@ -50,6 +50,13 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
             "peers: [{name: a, ae_title: A}]\ndestinations: [{peer: a}, {peer: a}]", "stands there twice", id="twice"
         ),
         pytest.param("dicom: {host: 192.0.2.1}", "dicom.calling", id="a receiver that is open to all"),
+        pytest.param(
+            "dicom: {host: 192.0.2.1}\npeers: [{name: a, ae_title: A, may: [query]}]",
+            "list who may send in `peers`",
+            id="a receiver whose only peer may not send",
+        ),
+        pytest.param("dicom: {tls: {}}", "dicom.tls needs `certificate` and `key`", id="TLS without a certificate"),
+        pytest.param("dicom: {max_pdu_bytes: 2000000}", "dicom.max_pdu_bytes", id="a PDU beyond the ceiling"),
         pytest.param("images: {encoder: embeded}", "`embedded`, or a section", id="an encoder that does not exist"),
         pytest.param(
             "images: {encoder: {kind: torchvision, name: resnet18, weigths: w.pth}}",
@@ -79,6 +86,12 @@ def test_what_cannot_be_used_is_named_with_its_place(tmp_path: Path, content: st
 
     assert sentence in str(refusal.value)
     assert str(path) in str(refusal.value)
+
+
+def test_a_receiver_may_be_reached_by_others_once_a_peer_may_send(tmp_path: Path) -> None:
+    content = "dicom: {host: 192.0.2.1}\npeers: [{name: a, ae_title: A, host: 192.0.2.2}]"
+
+    assert load_settings(site(tmp_path, content)).dicom.calling == ()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

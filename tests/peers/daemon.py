@@ -72,7 +72,8 @@ def running_daemon(
     config = folder / "site.yaml"
     values = {
         "data": str(folder / "data"),
-        "peers": [{"name": "pacs", "ae_title": pacs.ae_title, "port": pacs.port}],
+        # It sends nothing, so that with no other sender any title is let in from this machine.
+        "peers": [{"name": "pacs", "ae_title": pacs.ae_title, "port": pacs.port, "may": []}],
         "dicom": {"port": 0, "study_quiet_seconds": 2},
         "hl7": {"port": 0},
         "web": {"port": 0},

@@ -10,7 +10,7 @@ from pydicom.uid import UID
 from pynetdicom.dimse_messages import C_STORE_RQ, DIMSEMessage
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import decode
-from pynetdicom.pdu import A_ASSOCIATE_RQ, P_DATA_TF
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ, P_DATA_TF
 from pynetdicom.pdu_primitives import (
     A_ASSOCIATE,
     ImplementationClassUIDNotification,
@@ -18,6 +18,7 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import build_context
 
+APPLICATION_CONTEXT = b"1.2.840.10008.3.1.1.1"
 ACCEPTED, REJECTED, DATA, RELEASED, ABORTED = 2, 3, 4, 6, 7  # PDU types, PS3.8, 9.3
 RELEASE_RQ = bytes([5, 0, 0, 0, 0, 4, 0, 0, 0, 0])
 ABORT = bytes([7, 0, 0, 0, 0, 4, 0, 0, 0, 0])
@@ -35,12 +36,19 @@ class Pdu:
         """Result, source and reason of an A-ASSOCIATE-RJ."""
         return self.body[1], self.body[2], self.body[3]
 
+    @property
+    def contexts(self) -> dict[int, int]:
+        """Result of each presentation context of an A-ASSOCIATE-AC, by its number."""
+        pdu = A_ASSOCIATE_AC()
+        pdu.decode(bytes([self.kind, 0]) + len(self.body).to_bytes(4, "big") + self.body)
+        return {int(item.context_id or 0): int(item.result or 0) for item in pdu.presentation_context}
+
 
 class ScriptedClient:
     """A connection to an SCP on this machine. A closed one reads as None."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
 
     def __enter__(self) -> "ScriptedClient":
         return self
@@ -82,7 +90,12 @@ class ScriptedClient:
 
 
 def associate_request(
-    contexts: list[tuple[str, str]], called: bytes = b"SPINELABEL", calling: bytes = b"SCRIPTED"
+    contexts: list[tuple[str, str]],
+    called: bytes = b"SPINELABEL",
+    calling: bytes = b"SCRIPTED",
+    *,
+    protocol_version: int = 1,
+    application_context: bytes = APPLICATION_CONTEXT,
 ) -> bytes:
     """Make an A-ASSOCIATE-RQ for pairs of SOP class and transfer syntax, contexts 1, 3, 5 …
 
@@ -100,7 +113,13 @@ def associate_request(
         context.context_id = 2 * number + 1
     request.presentation_context_definition_list = proposed
     pdu = A_ASSOCIATE_RQ(request).encode()
-    return pdu[:10] + called.ljust(16) + calling.ljust(16) + pdu[42:]
+    items = pdu[74:].replace(_name_item(APPLICATION_CONTEXT), _name_item(application_context), 1)
+    head = protocol_version.to_bytes(2, "big") + pdu[8:10] + called.ljust(16) + calling.ljust(16) + pdu[42:74]
+    return pdu[:2] + len(head + items).to_bytes(4, "big") + head + items
+
+
+def _name_item(name: bytes) -> bytes:
+    return bytes([0x10, 0]) + len(name).to_bytes(2, "big") + name
 
 
 def store_request(data_set: bytes, sop_class: str, sop_instance: str, context: int = 1) -> list[bytes]:

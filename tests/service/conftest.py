@@ -1,6 +1,8 @@
 """A store of its own for each test."""
 
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -29,3 +31,21 @@ def page(engine: Engine, tmp_path: Path) -> TestClient:
     peers = (Peer(name="pacs", ae_title="PACS"),)
     settings = Settings(data=tmp_path, peers=peers, hl7=Hl7Settings(time_zone="Europe/Berlin"))
     return browse(settings, engine, lambda: NOW + timedelta(hours=1))
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Give a folder on a small disk of its own, mounted with the options given."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+
+    def mount(options: str) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+        if mounted.returncode and "CI" not in os.environ:
+            pytest.skip("mounting a disk takes a root that may")
+        assert mounted.returncode == 0, mounted.stderr
+        return folder
+
+    yield mount
+    subprocess.run(["umount", "--lazy", str(folder)], check=False, stderr=subprocess.DEVNULL)

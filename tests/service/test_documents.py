@@ -22,6 +22,7 @@ from service.results import results_changed
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings, supersede_findings
 from service.store.objects import ObjectStore
+from service.store.room import bytes_in_use
 from service.store.states import DeliveryState, ObjectState, WorkState
 from service.store.tables import Delivery, Document, Instance, Pairing, Report, Series, Study
 from tests.service.rows import DISC, NOW, add_study, finding
@@ -98,6 +99,14 @@ def test_the_findings_of_both_sources_are_written_and_put_on_their_way(
     with reading(engine) as session:
         assert [row.destination for row in session.exec(select(Delivery))] == ["pacs0"]
         assert session.get_one(Study, study[0]).document == WorkState.DONE
+
+
+def test_a_document_counts_as_what_the_store_holds(engine: Engine, tmp_path: Path, study: tuple[int, int]) -> None:
+    write_documents(writer(engine, tmp_path, "trial"), study[0], NOW)
+
+    (document,) = documents(engine)
+    with reading(engine) as session:
+        assert bytes_in_use(session) == ObjectStore(tmp_path).path(document.file).stat().st_size
 
 
 def test_a_finding_read_from_another_series_cites_the_images_of_that_series(

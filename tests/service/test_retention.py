@@ -28,6 +28,7 @@ from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings
 from service.store.objects import ObjectStore, object_name
+from service.store.room import bytes_in_use
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, WorkState
 from service.store.tables import (
     Delivery,
@@ -134,6 +135,17 @@ def test_pixels_of_a_finished_study_go_and_its_headers_stay(
         assert (row.state, row.sha256) == (ObjectState.HEADER, was.sha256)
         assert not finished.store.path(was.file).exists()
     assert stored(tmp_path) == 2
+
+
+def test_the_store_knows_what_it_holds_once_pixels_went_and_came_back(
+    finished: Retention, send: Callable[[slice], None]
+) -> None:
+    for step in (lambda: remove_old_images(finished, MUCH_LATER), lambda: send(slice(None))):
+        step()
+
+        with reading(finished.engine) as session:
+            counted = bytes_in_use(session)
+        assert counted == sum(path.stat().st_size for path in finished.store.root.rglob("*") if path.is_file())
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import json
-import os
 import socket
 import sqlite3
 import subprocess
@@ -53,24 +52,6 @@ def refused(process: subprocess.Popen[str]) -> str:
     assert process.returncode == 1
     assert "Traceback" not in said
     return said.replace("\n", " ")
-
-
-@pytest.fixture
-def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Give a folder on a small disk of its own, mounted with the options given."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-
-    def mount(options: str) -> Path:
-        command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
-        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-        if mounted.returncode and "CI" not in os.environ:
-            pytest.skip("mounting a disk takes a root that may")
-        assert mounted.returncode == 0, mounted.stderr
-        return folder
-
-    yield mount
-    subprocess.run(["umount", "--lazy", str(folder)], check=False, stderr=subprocess.DEVNULL)
 
 
 def test_a_full_disk_at_start_is_said_with_the_file(serve: Serve, mounted: Callable[[str], Path]) -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,16 +66,16 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
     """Start receivers with settings besides the defaults; all are stopped at the end."""
     started: list[Receiver] = []
 
-    def start_one(network_timeout_seconds: float = 20, **settings: object) -> Running:
+    def start_one(senders: Sequence[Peer] = (), **settings: object) -> Running:
         incoming, shelf = tmp_path / "incoming", Shelf(tmp_path / "shelf")
         for folder in (incoming, shelf.folder):
             folder.mkdir()
         log = HeardLog()
         receiver = start_receiver(
-            DicomSettings.model_validate({"port": 0, **settings}),
+            DicomSettings.model_validate({"port": 0, "network_timeout_seconds": 20, **settings}),
             Intake(incoming, shelf.persist, shelf.keep_refused),
             log,
-            network_timeout_seconds=network_timeout_seconds,
+            senders,
         )
         started.append(receiver)
         peer = Peer(name="receiver", ae_title="SPINELABEL", port=receiver.port)

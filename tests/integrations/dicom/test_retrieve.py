@@ -18,7 +18,7 @@ from integrations.dicom.errors import OutOfResources
 from integrations.dicom.get_contexts import MOST_CONTEXTS, get_contexts
 from integrations.dicom.retrieve import Incomplete, Retrieved, UnknownDestination, get_study, move_study
 from integrations.dicom.sender import send_objects
-from integrations.dicom.taking import Door
+from integrations.dicom.taking import WayIn
 from tests.integrations.dicom.conftest import HeardLog, Running, Shelf
 from tests.integrations.dicom.sending import take_apart
 from tests.peers.archives import deciding_archive, running_archive, running_dcmqrscp
@@ -34,8 +34,8 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path / "got")
 
 
-def door_to(shelf: Shelf) -> Door:
-    return Door(Intake(shelf.folder, shelf.persist, shelf.keep_refused), "ISO_IR 100", HeardLog())
+def door_to(shelf: Shelf) -> WayIn:
+    return WayIn(Intake(shelf.folder, shelf.persist, shelf.keep_refused), "ISO_IR 100", HeardLog())
 
 
 def study_of(paths: list[Path]) -> str:

@@ -95,7 +95,7 @@ def test_a_message_that_cannot_be_stored_is_refused_and_the_connection_goes_on()
         sender.send(FRAME)
         accepted = fields_of(sender.answer())
 
-    assert refused["MSA"][1:] == ["AE", "NM0001A"]
+    assert refused["MSA"][1:] == ["AR", "NM0001A"]
     assert refused["ERR"][3].startswith("207")
     assert accepted["MSA"][1] == "AA"
     assert any(entry["event"] == "hl7 message not stored" and entry["reason"] == "OSError" for entry in logs)
