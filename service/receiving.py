@@ -4,8 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
@@ -15,6 +13,7 @@ from integrations.dicom.errors import OutOfResources
 from integrations.dicom.header import InstanceHeader
 from service.candidates import pair_waiting_reports
 from service.errors import DiskNearlyFull
+from service.same_content import Comparing, Copy, describe_difference
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
@@ -49,24 +48,34 @@ class Receiving:
         file = self._place(received, received.sha256)
         instance = _instance(received, file, utc_now())
         instance.sop_instance_uid = header.sop_instance_uid
-        # Compared before the write lock is taken, since both files are read.
-        if before is not None and before.sha256 != received.sha256:
-            self._compare(instance, before)
+        while True:
+            # Compared before the write lock is taken, since both files are read.
+            if before is not None and before.sha256 != received.sha256:
+                self._compare(instance, before)
+            outcome = self._file(instance, header, before)
+            if not isinstance(outcome, Instance):
+                return outcome
+            before = outcome  # it came on two associations at one time, or its pixels were removed
+
+    def _file(self, instance: Instance, header: InstanceHeader, before: Instance | None) -> StoreOutcome | Instance:
+        """Write the rows of an object, or give the first of its UID where it is not the one it was compared with."""
         with writing(self.engine) as session:
-            if not self.store.path(file).exists():  # the same content was taken away by retention at this moment
+            if not self.store.path(
+                instance.file
+            ).exists():  # the same content was taken away by retention at this moment
                 raise OutOfResources("The object could not be filed")
-            known = _find(session, header.sop_instance_uid, received.sha256)
+            known = _find(session, header.sop_instance_uid, instance.sha256)
             first = _first(session, header.sop_instance_uid)
             if _is_nothing_new(known, first):
                 return StoreOutcome.KNOWN_ALREADY
             if first is None:
                 self._file_under_study(session, instance, header)
             elif known is not None:
-                known.file = file
+                known.file = instance.file
                 _bring_back(session, known, first, instance.received)
             else:
-                if before is None or before.file != first.file:  # it came on two associations at one time
-                    self._compare(instance, first)
+                if before is None or before.file != first.file:
+                    return first
                 instance.conflict_of, instance.series_id = first.id, first.series_id
                 if (first.state, instance.state) == (ObjectState.HEADER, ObjectState.SAME_CONTENT):
                     session.add(instance)
@@ -94,13 +103,14 @@ class Receiving:
 
     def _compare(self, instance: Instance, first: Instance) -> None:
         """Tell an object that came before in another transfer syntax from one with other content."""
-        differing = _differing_attributes(self.store, instance, first)
-        if differing == []:
-            instance.state = ObjectState.SAME_CONTENT
-            return
-        instance.state = ObjectState.CONFLICT
-        what = ", ".join(differing[:8]) if differing else "its content"
-        instance.reason = f"The SOP instance came before with other content ({what}). The first stays in use."
+        headers_only = ObjectState.HEADER in (first.state, instance.state)
+        copies = (Copy(self.store.path(each.file), each.transfer_syntax_uid) for each in (first, instance))
+        comparing = Comparing(self.store.incoming, self.settings.dicom.charset)
+        differs = describe_difference(comparing, *copies, headers_only=headers_only)
+        instance.state = ObjectState.CONFLICT if differs else ObjectState.SAME_CONTENT
+        instance.reason = (
+            f"The SOP instance came before with other content: {differs}. The first stays in use." if differs else ""
+        )
 
     def _file_under_study(self, session: Session, instance: Instance, header: InstanceHeader) -> None:
         study = session.exec(select(Study).where(Study.study_uid == header.study_uid)).one_or_none()
@@ -241,21 +251,3 @@ def _series(session: Session, study_id: int, header: InstanceHeader) -> Series:
         session.add(series)
         session.flush()
     return series
-
-
-def _differing_attributes(store: ObjectStore, one: Instance, other: Instance) -> list[str] | None:
-    """Name the attributes in which two objects differ; None where one of them cannot be read.
-
-    Where the pixels of either were removed, the headers decide.
-    """
-    headers_only = ObjectState.HEADER in (one.state, other.state)
-    try:
-        ours, theirs = (
-            dcmread(store.path(instance.file), stop_before_pixels=headers_only) for instance in (one, other)
-        )
-        tags = sorted(set(ours.keys()) | set(theirs.keys()))
-        return [
-            str(tag) for tag in tags if tag not in ours or tag not in theirs or ours[tag].value != theirs[tag].value
-        ]
-    except (InvalidDicomError, OSError, ValueError, TypeError, NotImplementedError, EOFError):
-        return None
