@@ -13,13 +13,14 @@ from integrations.dicom.errors import OutOfResources
 from integrations.dicom.header import InstanceHeader
 from service.candidates import pair_waiting_reports
 from service.errors import DiskNearlyFull
+from service.returned import OurOwn, describe_return, find_our_own
 from service.same_content import Comparing, Copy, describe_difference
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.states import ObjectState, WorkState
 from service.store.tables import Instance, Patient, Series, Study, row_id
-from service.study_images import NOT_IMAGES
+from service.study_images import is_image
 
 TWO_PATIENTS = (
     "Its objects carry two patient IDs. Decide, and use `spinelabel study accept`; no report is written before."
@@ -43,8 +44,12 @@ class Receiving:
         header = received.header
         with reading(self.engine) as session:
             before = _first(session, header.sop_instance_uid)
-            if _is_nothing_new(_find(session, header.sop_instance_uid, received.sha256), before):
+            known = _find(session, header.sop_instance_uid, received.sha256)
+            if _is_nothing_new(known, before):
                 return StoreOutcome.KNOWN_ALREADY
+            ours = find_our_own(session, header)
+        if ours is not None:
+            return StoreOutcome.KNOWN_ALREADY if known is not None else self._keep_returned(received, ours)
         file = self._place(received, received.sha256)
         instance = _instance(received, file, utc_now())
         instance.sop_instance_uid = header.sop_instance_uid
@@ -83,6 +88,22 @@ class Receiving:
                     _bring_back(session, instance, first, instance.received)
             session.add(known or instance)
         return StoreOutcome.CONFLICT if instance.state == ObjectState.CONFLICT else StoreOutcome.STORED
+
+    def _keep_returned(self, received: ReceivedObject, ours: OurOwn) -> StoreOutcome:
+        """Keep a report of ours that came back; nothing about its study changes, and no person needs to look at it."""
+        copy = Copy(received.path, received.transfer_syntax_uid)
+        reason = describe_return(self.store, ours, copy, self.settings.dicom.charset)
+        instance = _instance(received, self._place(received, received.sha256), utc_now())
+        instance.sop_instance_uid = received.header.sop_instance_uid
+        instance.state, instance.reason = ObjectState.RETURNED, reason
+        with writing(self.engine) as session:
+            if _find(session, received.header.sop_instance_uid, received.sha256) is not None:
+                return StoreOutcome.KNOWN_ALREADY
+            study = session.exec(select(Study).where(Study.study_uid == received.header.study_uid)).one_or_none()
+            if study is not None:
+                instance.series_id = row_id(_series(session, row_id(study), received.header))
+            session.add(instance)
+        return StoreOutcome.STORED
 
     def keep_refused(self, refused: RefusedObject) -> None:
         """Keep the bytes of an object that is refused, with the reason, where a person finds them."""
@@ -128,7 +149,7 @@ class Receiving:
             session.flush()
             known = session.get_one(Patient, study.patient_id)
             pair_waiting_reports(session, study, known, self.settings, instance.received)
-        if header.modality not in NOT_IMAGES:
+        if is_image(header.modality, header.sop_class_uid):
             study.last_image, study.images, study.images_starts = instance.received, WorkState.WAITING, 0
         study.notes = study.notes or "; ".join(header.notes)
         session.add(study)

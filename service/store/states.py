@@ -10,6 +10,8 @@ class ObjectState(StrEnum):
     SAME_CONTENT = "same content"
     CONFLICT = "conflict"
     REFUSED = "refused"
+    RETURNED = "returned"
+    """A structured report of our own that came back, as written or with what an archive changed."""
     HEADER = "header"
     """Its pixels were removed after the time that the site keeps images; what a report cites is still there."""
 

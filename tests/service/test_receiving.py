@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
@@ -105,7 +106,7 @@ def test_an_instance_that_comes_again(
     ],
 )
 def test_a_compressed_copy_waits_for_a_person_only_where_it_lost_something(
-    syntax: UID, loss: dict[str, int], state: ObjectState, engine: Engine, send: Send, odd: Odd
+    syntax: UID, loss: dict[str, Any], state: ObjectState, engine: Engine, send: Send, odd: Odd
 ) -> None:
     folder = odd("plain")
     send(folder)
@@ -127,7 +128,8 @@ def test_what_came_on_two_associations_at_once_is_compared_all_the_same(
     receiving: Receiving, odd: Odd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = odd("rec-06")
-    place, sent = ObjectStore.place, []
+    place = ObjectStore.place
+    sent: list[Path] = []
 
     def place_after_another(store: ObjectStore, arrived: Path, sha256: str) -> str:
         if not sent:
