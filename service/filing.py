@@ -12,7 +12,7 @@ from service.identities import current_id, patient_of
 from service.pairing import Person
 from service.store.states import WorkState
 from service.store.tables import Instance, Series, Study, row_id
-from service.study_images import NOT_IMAGES
+from service.study_images import is_image
 from service.two_patients import note_further_patient
 from service.usual_objects import is_another_patient
 
@@ -32,7 +32,7 @@ def file_under_study(session: Session, settings: Settings, instance: Instance, h
             session.add(study)
             session.flush()
             pair_waiting_reports(session, study, settings, instance.received)
-    if header.modality not in NOT_IMAGES:
+    if is_image(header.modality, header.sop_class_uid):
         study.last_image = max(instance.received, study.last_image or instance.received)
         study.images, study.images_starts = WorkState.WAITING, 0
     study.notes = study.notes or "; ".join(header.notes)

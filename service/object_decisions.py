@@ -19,7 +19,7 @@ from service.store.database import reading, writing
 from service.store.history import note_change
 from service.store.states import ObjectState
 from service.store.tables import Instance, Patient, Series, Study, row_id
-from service.study_images import NOT_IMAGES
+from service.study_images import is_image
 from service.two_patients import forget_further_patients
 from service.usual_objects import is_another_patient
 
@@ -150,7 +150,7 @@ def _follow_objects(session: Session, receiving: Receiving, study: Study) -> Non
     headers = [_header(receiving, instance) for instance in session.exec(in_use)]
     if headers:
         _name_patients(session, receiving.settings, study, headers)
-    if any(header.modality not in NOT_IMAGES for header in headers):
+    if any(is_image(header.modality, header.sop_class_uid) for header in headers):
         read_again(session, study)
     results_changed(session, row_id(study))
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from pydicom import dcmread
-from pydicom.errors import InvalidDicomError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
@@ -16,14 +14,17 @@ from config.settings import Settings
 from integrations.dicom.arrivals import Arrival, ReceivedObject, RefusedObject, StoreOutcome
 from integrations.dicom.errors import ContradictsCommand, OutOfResources, Refusal
 from service.errors import DiskNearlyFull, StoreFull
-from service.filing import file_under_study
+from service.filing import file_under_study, series_of
+from service.returned import OurOwn, describe_return, find_our_own
+from service.same_content import Comparing, Copy, describe_difference
 from service.store.columns import utc_now
 from service.store.commits import Commits
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.room import check_room, remove_unnamed, take_room
 from service.store.states import ObjectState, WorkState
-from service.store.tables import Instance, Series, Study
+from service.store.tables import Instance, Series, Study, row_id
+from service.study_images import is_image
 from service.usual_objects import file_usual_object, instance_values
 
 IN_USE = (ObjectState.STORED, ObjectState.HEADER)
@@ -67,6 +68,9 @@ class Receiving:
         Raises:
             OutOfResources: disk or store are nearly full, or the file was removed while it was filed.
         """
+        ours = self._our_own(received)
+        if ours is not None:
+            return self._keep_returned(received, ours)
         placed = self._place(received, received.sha256)
         compared: _Comparison | None = None
         try:
@@ -76,7 +80,7 @@ class Receiving:
                 if isinstance(found, StoreOutcome):
                     return found
                 # Outside of the transaction, since both files are read.
-                compared = _compare(self.store, placed.file, found)
+                compared = self._compare(received, placed, found)
         except Exception as error:
             self._take_back(placed, received.sha256)
             if isinstance(error, StoreFull):
@@ -129,6 +133,54 @@ class Receiving:
             _file_beside(session, instance, first, compared)
         session.add(instance)
         return StoreOutcome.CONFLICT if instance.state == ObjectState.CONFLICT else StoreOutcome.STORED
+
+    def _our_own(self, received: ReceivedObject) -> OurOwn | None:
+        if is_image(received.header.modality, received.header.sop_class_uid):
+            return None
+        with reading(self.engine) as session:
+            return find_our_own(session, received.header)
+
+    def _keep_returned(self, received: ReceivedObject, ours: OurOwn) -> StoreOutcome:
+        """Keep a report of ours that came back; nothing about its study changes, and no person needs to look at it."""
+        header = received.header
+        known = select(Instance.id).where(
+            Instance.sop_instance_uid == header.sop_instance_uid, Instance.sha256 == received.sha256
+        )
+        with reading(self.engine) as session:
+            if session.exec(known).first() is not None:
+                return StoreOutcome.KNOWN_ALREADY
+        copy = Copy(received.path, received.transfer_syntax_uid)
+        reason = describe_return(self.store, ours, copy, self.settings.dicom.charset)
+        placed = self._place(received, received.sha256)
+        try:
+            with writing(self.engine) as session:
+                if session.exec(known).first() is not None:
+                    return StoreOutcome.KNOWN_ALREADY
+                instance = Instance(**instance_values(received, placed.file, utc_now()))
+                instance.sop_instance_uid = header.sop_instance_uid
+                instance.state, instance.reason = ObjectState.RETURNED, reason
+                study = session.exec(select(Study).where(Study.study_uid == header.study_uid)).one_or_none()
+                if study is not None:
+                    instance.series_id = row_id(series_of(session, row_id(study), header))
+                session.add(instance)
+                self._count(session, placed)
+        except Exception:
+            self._take_back(placed, received.sha256)
+            raise
+        return StoreOutcome.STORED
+
+    def _compare(self, received: ReceivedObject, placed: _Placed, first: Instance) -> _Comparison:
+        """Tell an object that came before in another transfer syntax from one with other content."""
+        differs = describe_difference(
+            Comparing(self.store.incoming, self.settings.dicom.charset),
+            Copy(self.store.path(first.file), first.transfer_syntax_uid),
+            Copy(self.store.path(placed.file), received.transfer_syntax_uid),
+            headers_only=first.state == ObjectState.HEADER,
+        )
+        if not differs:
+            return _Comparison(first.file, first.state, ObjectState.SAME_CONTENT)
+        reason = f"The SOP instance came before with other content: {differs}. The first stays in use."
+        return _Comparison(first.file, first.state, ObjectState.CONFLICT, reason)
 
     def _place(self, arrival: Arrival, name: str) -> _Placed:
         """Give a file its place, unless there is no room for it."""
@@ -196,29 +248,3 @@ def _bring_back(session: Session, image: Instance, first: Instance, now: datetim
     study = session.exec(select(Study).join(Series).where(Series.id == image.series_id)).one()
     study.last_image, study.images, study.images_starts = now, WorkState.WAITING, 0
     session.add(study)
-
-
-def _compare(store: ObjectStore, file: str, first: Instance) -> _Comparison:
-    """Tell an object that came before in another transfer syntax from one with other content."""
-    differing = _differing_attributes(store, file, first)
-    if differing == []:
-        return _Comparison(first.file, first.state, ObjectState.SAME_CONTENT)
-    what = ", ".join(differing[:8]) if differing else "its content"
-    reason = f"The SOP instance came before with other content ({what}). The first stays in use."
-    return _Comparison(first.file, first.state, ObjectState.CONFLICT, reason)
-
-
-def _differing_attributes(store: ObjectStore, file: str, first: Instance) -> list[str] | None:
-    """Name the attributes in which two objects differ; None where one of them cannot be read.
-
-    Where the pixels of the first were removed, the headers decide.
-    """
-    headers_only = first.state == ObjectState.HEADER
-    try:
-        ours, theirs = (dcmread(store.path(each), stop_before_pixels=headers_only) for each in (file, first.file))
-        tags = sorted(set(ours.keys()) | set(theirs.keys()))
-        return [
-            str(tag) for tag in tags if tag not in ours or tag not in theirs or ours[tag].value != theirs[tag].value
-        ]
-    except (InvalidDicomError, OSError, ValueError, TypeError, NotImplementedError, EOFError):
-        return None

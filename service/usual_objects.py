@@ -14,7 +14,7 @@ from integrations.dicom.arrivals import Arrival, ReceivedObject
 from integrations.dicom.header import InstanceHeader
 from service.store.states import ObjectState, WorkState
 from service.store.tables import Instance, Series, Study
-from service.study_images import NOT_IMAGES
+from service.study_images import is_image
 
 _CAME_BEFORE = select(col(Instance.id)).where(col(Instance.sop_instance_uid) == bindparam("sop_instance_uid")).limit(1)
 _SERIES: Select[Any, int, str, WorkState, int, str, str, str] = (
@@ -50,7 +50,7 @@ def file_usual_object(session: Session, received: ReceivedObject, file: str, now
     row = instance_values(received, file, now)
     row.update(sop_instance_uid=header.sop_instance_uid, series_id=series.series_id)
     connection.execute(_INSERT, row)
-    if header.modality not in NOT_IMAGES:
+    if is_image(header.modality, header.sop_class_uid):
         connection.execute(_NOTE_IMAGE, {"study": series.study_id, "now": now})
     return True
 
@@ -85,6 +85,7 @@ def _changes_nothing(header: InstanceHeader, known: Row[Any]) -> bool:
         not known.identifier and header.patient_id,
         not known.notes and header.notes,
         is_another_patient(header, known.identifier, known.authority),
-        header.modality not in NOT_IMAGES and (known.images, known.images_starts) != (WorkState.WAITING, 0),
+        is_image(header.modality, header.sop_class_uid)
+        and (known.images, known.images_starts) != (WorkState.WAITING, 0),
     )
     return not any(says_more)

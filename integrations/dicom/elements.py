@@ -19,19 +19,21 @@ MAX_ELEMENTS = 200_000  # elements stepped over in one data set
 MAX_VALUE_BYTES = 65_536  # what is read of one value; the rest is stepped over
 MAX_INFLATED_BYTES = 4 * 1024 * 1024  # what is inflated of a deflated data set to find its identifiers
 
-_UNDEFINED = 0xFFFFFFFF
-_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+UNDEFINED = 0xFFFFFFFF
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_LENGTH = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})
 
 
-class _Unreadable(Exception):
+class Unreadable(Exception):
     """The data set ends or goes beyond a limit here; what was found before still counts."""
 
 
 @dataclass(frozen=True)
-class _Head:
+class Head:
+    """What stands before a value; `vr` is empty in Implicit VR and of items, `length` may be `UNDEFINED`."""
+
     tag: int
-    vr: bytes  # empty in Implicit VR
+    vr: bytes
     length: int
 
 
@@ -48,19 +50,19 @@ def read_elements(stream: BinaryIO, transfer_syntax_uid: str, wanted: frozenset[
     """
     if transfer_syntax_uid in DEFLATED:
         stream = _inflated(stream)
-    walk = _Walk(stream, explicit=transfer_syntax_uid != IMPLICIT_LITTLE, big=transfer_syntax_uid == EXPLICIT_BIG)
+    walk = Walk(stream, explicit=transfer_syntax_uid != IMPLICIT_LITTLE, big=transfer_syntax_uid == EXPLICIT_BIG)
     return walk.collect(wanted)
 
 
 def first_item(sequence: bytes, transfer_syntax_uid: str, wanted: frozenset[int]) -> dict[int, bytes]:
     """Collect the values of `wanted` tags in the first item of a sequence that `read_elements` found."""
     explicit, big = transfer_syntax_uid != IMPLICIT_LITTLE, transfer_syntax_uid == EXPLICIT_BIG
-    walk = _Walk(BytesIO(sequence), explicit=explicit, big=big)
+    walk = Walk(BytesIO(sequence), explicit=explicit, big=big)
     try:
         head = walk.next_head()
-    except _Unreadable:
+    except Unreadable:
         return {}
-    return walk.collect(wanted) if head.tag == _ITEM else {}
+    return walk.collect(wanted) if head.tag == ITEM else {}
 
 
 def _inflated(stream: BinaryIO) -> BytesIO:
@@ -72,28 +74,29 @@ def _inflated(stream: BinaryIO) -> BytesIO:
         return BytesIO()
 
 
-class _Walk:
-    """One pass over a stream of elements."""
+class Walk:
+    """A way through a stream of elements; `explicit` may be changed on the way, where a value is encoded otherwise."""
 
-    def __init__(self, stream: BinaryIO, *, explicit: bool, big: bool) -> None:
+    def __init__(self, stream: BinaryIO, *, explicit: bool, big: bool, most: int = MAX_ELEMENTS) -> None:
         self._stream = stream
-        self._explicit = explicit
+        self.explicit = explicit
         order = ">" if big else "<"
         self._tag = struct.Struct(f"{order}HH")
         self._short = struct.Struct(f"{order}H")
         self._long = struct.Struct(f"{order}I")
-        self._left = MAX_ELEMENTS
+        self._left = most
 
     def collect(self, wanted: frozenset[int]) -> dict[int, bytes]:
+        """Give the values of `wanted` tags, up to where the stream makes no sense any more."""
         found: dict[int, bytes] = {}
         last = max(wanted)
         try:
             while (head := self.next_head()).tag <= last:
                 start = self._stream.tell()
-                self._step_over(head, depth=0)
+                self.step_over(head, depth=0)
                 if head.tag in wanted:
                     found[head.tag] = self._value(start, self._stream.tell())
-        except _Unreadable:
+        except Unreadable:
             pass
         return found
 
@@ -102,46 +105,56 @@ class _Walk:
         self._stream.seek(start)
         value = self._stream.read(size)
         if len(value) < size:
-            raise _Unreadable  # a part of an identifier would be another identifier
+            raise Unreadable  # a part of an identifier would be another identifier
         self._stream.seek(end)
         return value
 
-    def next_head(self) -> _Head:
+    def next_head(self) -> Head:
+        """Read what stands before the next value.
+
+        Raises:
+            Unreadable: the stream ends, or too many elements came.
+        """
         self._left -= 1
         raw = self._stream.read(8)
         if len(raw) < 8 or self._left < 0:
-            raise _Unreadable
+            raise Unreadable
         group, element = self._tag.unpack_from(raw)
         tag = group << 16 | element
         vr = raw[4:6]
         # Items have no VR; and where no VR stands, the element was written in Implicit VR whatever was agreed.
-        if not self._explicit or group == 0xFFFE or not (vr.isalpha() and vr.isupper()):
-            return _Head(tag, b"", self._long.unpack_from(raw, 4)[0])
+        if not self.explicit or group == 0xFFFE or not (vr.isalpha() and vr.isupper()):
+            return Head(tag, b"", self._long.unpack_from(raw, 4)[0])
         if vr not in _LONG_LENGTH:
-            return _Head(tag, vr, self._short.unpack_from(raw, 6)[0])
+            return Head(tag, vr, self._short.unpack_from(raw, 6)[0])
         length = self._stream.read(4)
         if len(length) < 4:
-            raise _Unreadable
-        return _Head(tag, vr, self._long.unpack(length)[0])
+            raise Unreadable
+        return Head(tag, vr, self._long.unpack(length)[0])
 
-    def _step_over(self, head: _Head, depth: int) -> None:
-        if head.length != _UNDEFINED:
+    def step_over(self, head: Head, depth: int) -> None:
+        """Go behind the value of an element, which may lie behind the end of the stream.
+
+        Raises:
+            Unreadable: its items make no sense, or nest too deeply.
+        """
+        if head.length != UNDEFINED:
             self._stream.seek(head.length, 1)
             return
         if depth >= MAX_DEPTH:
-            raise _Unreadable
-        agreed = self._explicit
+            raise Unreadable
+        agreed = self.explicit
         if head.vr == b"UN":
-            self._explicit = False  # PS3.5, 6.2.2 note 5: its items are in Implicit VR
+            self.explicit = False  # PS3.5, 6.2.2 note 5: its items are in Implicit VR
         self._step_over_items(depth)
-        self._explicit = agreed
+        self.explicit = agreed
 
     def _step_over_items(self, depth: int) -> None:
-        while (item := self.next_head()).tag != _SEQUENCE_END:
-            if item.tag != _ITEM:
-                raise _Unreadable
-            if item.length != _UNDEFINED:
+        while (item := self.next_head()).tag != SEQUENCE_END:
+            if item.tag != ITEM:
+                raise Unreadable
+            if item.length != UNDEFINED:
                 self._stream.seek(item.length, 1)
                 continue
-            while (inner := self.next_head()).tag != _ITEM_END:
-                self._step_over(inner, depth + 1)
+            while (inner := self.next_head()).tag != ITEM_END:
+                self.step_over(inner, depth + 1)

@@ -19,7 +19,7 @@ from integrations.sr import codes
 from integrations.sr.errors import InconsistentFinding, MixedStudy, NoEvidence, NothingToWrite, UnwritableSr
 from integrations.sr.groups import GroupContext, concept, measurement_group, text_item
 from integrations.sr.header import local_to, patient_and_study, patient_id
-from integrations.sr.identifiers import derived_uid, tracking_identifier
+from integrations.sr.identifiers import MANUFACTURER, derived_uid, tracking_identifier
 from integrations.sr.references import predecessor, private_scheme, requested_procedure, source_report
 from integrations.sr.values import Installation, SrContent, SrInstance, SrStudy
 from integrations.sr.wording import disclaimer
@@ -138,7 +138,7 @@ def _document(
         series_number=SERIES_NUMBER,
         sop_instance_uid=instance.sop_instance_uid,
         instance_number=previous.instance_number + 1 if previous else 1,
-        manufacturer="Spinelabel",
+        manufacturer=MANUFACTURER,
         manufacturer_model_name="Spinelabel",
         software_versions=installation.version,
         is_complete=True,

@@ -4,6 +4,9 @@ import uuid
 
 _NAMESPACE = uuid.UUID("4f8f5c0e-6a1b-5d0e-9d55-7a6c1f0b2e31")
 
+MANUFACTURER = "Spinelabel"
+"""By which we know our own reports again."""
+
 
 def derived_uid(*parts: str) -> str:
     """Derive a UID from parts; the same parts in the same order give the same UID.

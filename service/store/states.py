@@ -12,6 +12,8 @@ class ObjectState(StrEnum):
     REFUSED = "refused"
     DISMISSED = "dismissed"
     """A person has looked at a refused object or a conflict, and nothing is to be done about it."""
+    RETURNED = "returned"
+    """A structured report of our own that came back, as written or with what an archive changed."""
     HEADER = "header"
     """Its pixels were removed after the time that the site keeps images; what a report cites is still there."""
 

@@ -135,6 +135,9 @@ def _objects(session: Session, study_id: int) -> Iterator[Event]:
     if first is not None:
         yield Event(first.received, f"The first object came from {first.calling_ae}")
         yield Event(last, "The last object came", "1 object in all" if count == 1 else f"{count} objects in all")
+    back = (col(Instance.series_id).in_(series), col(Instance.state) == ObjectState.RETURNED)
+    for returned in session.exec(select(Instance).where(*back).order_by(col(Instance.id).desc()).limit(1)):
+        yield Event(returned.received, f"A structured report came back from {returned.calling_ae}", returned.reason)
 
 
 def _object_numbers(session: Session, study_id: int) -> Sequence[int]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from tempfile import mkdtemp
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,7 +51,7 @@ class Hospital:
         self.images: Sequence[Dataset] = drawn_study(1).datasets[:4]
         self._folder, self._engine = folder, engine
         peers = (Peer(name="pacs", ae_title="PACS", port=1),)
-        self._settings = Settings(
+        self.settings = Settings(
             data=folder,
             peers=peers,
             dicom=DicomSettings(study_quiet_seconds=QUIET.total_seconds()),
@@ -67,27 +68,36 @@ class Hospital:
             Workshop(
                 engine=engine,
                 store=self._store,
-                settings=self._settings,
+                settings=self.settings,
                 labels=answers,
                 images=nothing,
                 conditions=("stenosis",),
-                documents=DocumentWriter(engine, self._store, self._settings, installation),
+                documents=DocumentWriter(engine, self._store, self.settings, installation),
                 log=LOG,
             )
         )
 
     def send_images(self, *numbers: int) -> None:
         """Send images of the study by C-STORE."""
-        folder = self._folder / f"sent-{self.now.timestamp():.0f}"
-        folder.mkdir()
-        write_images([self.images[number] for number in numbers], folder)
-        answers = sending(Receiving(self._engine, self._store, self._settings), folder)
-        assert [type(answer) for answer in answers] == [Delivered] * len(numbers)
+        self.send([self.images[number] for number in numbers])
+
+    def send(self, objects: Sequence[Dataset]) -> None:
+        """Send any objects by C-STORE."""
+        folder = Path(mkdtemp(dir=self._folder))
+        write_images(objects, folder)
+        answers = sending(Receiving(self._engine, self._store, self.settings), folder)
+        assert [type(answer) for answer in answers] == [Delivered] * len(objects)
+
+    def written_objects(self) -> list[Dataset]:
+        """Give the structured reports, in their order."""
+        with reading(self._engine) as session:
+            files = session.exec(select(Document.file).order_by(col(Document.id))).all()
+        return [dcmread(self._store.path(file)) for file in files]
 
     def send_report(self, text: str = "FINDINGS: Canal stenosis.") -> None:
         """Send the report of the study as an ORU."""
         message = compose_oru(outgoing(self.images[0], text))
-        Listening(self._engine, self._settings, LOG).receive(ReceivedMessage(message, "127.0.0.1", self.now))
+        Listening(self._engine, self.settings, LOG).receive(ReceivedMessage(message, "127.0.0.1", self.now))
 
     def let_pass(self, time: timedelta) -> None:
         """Let time pass, then do all that is due; what is on its way to the PACS stays there."""
@@ -98,7 +108,7 @@ class Hospital:
 
     def _due(self) -> list[tuple[Work, int, str]]:
         asked: list[tuple[Work, int, str]] = []
-        sweep(self._engine, lambda *work: asked.append(work), self._settings, self.now)
+        sweep(self._engine, lambda *work: asked.append(work), self.settings, self.now)
         return [each for each in asked if each[0] is not Work.DELIVER]
 
     def complete(self) -> str:
@@ -119,15 +129,10 @@ class Hospital:
 
     def written(self) -> list[set[str]]:
         """Give of each structured report, in their order, which sources its findings have."""
-        with reading(self._engine) as session:
-            files = session.exec(select(Document.file).order_by(col(Document.id))).all()
-        return [{one.source.value for one in read_findings(dcmread(self._store.path(file)))} for file in files]
+        return [{one.source.value for one in read_findings(document)} for document in self.written_objects()]
 
     def predecessors(self) -> list[str | None]:
         """Give of each structured report which one it names as its predecessor."""
-        with reading(self._engine) as session:
-            documents = session.exec(select(Document).order_by(col(Document.id))).all()
-        datasets = [dcmread(self._store.path(document.file)) for document in documents]
         return [
             written.PredecessorDocumentsSequence[0]
             .ReferencedSeriesSequence[0]
@@ -135,7 +140,7 @@ class Hospital:
             .ReferencedSOPInstanceUID
             if "PredecessorDocumentsSequence" in written
             else None
-            for written in datasets
+            for written in self.written_objects()
         ]
 
     def uids(self) -> list[str]:
@@ -152,11 +157,13 @@ class Hospital:
     _reads = 0
 
     def _read(self, _reader: object, files: Sequence[Path], _conditions: object, _numbering: object) -> StudyReading:
-        """Read as many images as there are: the finding's probability tells how many."""
+        """Read as many images as the first one's series has: the finding's probability tells how many."""
         self._reads += 1
-        first = dcmread(files[0], stop_before_pixels=True)
+        headers = [dcmread(file, stop_before_pixels=True) for file in files]
+        first = headers[0]
+        count = sum(header.SeriesInstanceUID == first.SeriesInstanceUID for header in headers)
         disc = replace(DISC, sop_instance_uid=str(first.SOPInstanceUID), outline=((1, 1), (9, 1), (9, 9), (1, 1)))
-        shown = replace(finding(level="L4-L5", source=Source.IMAGE), disc=disc, probability=0.6 + len(files) / 100)
+        shown = replace(finding(level="L4-L5", source=Source.IMAGE), disc=disc, probability=0.6 + count / 100)
         return StudyReading(str(first.SeriesInstanceUID), "the only one", True, "counted", (disc,), (shown,))
 
     def _label(self, asked: Asked) -> ReportLabels:

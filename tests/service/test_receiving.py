@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import dcmread
-from pydicom.uid import UID
+from pydicom.uid import UID, JPEGLSNearLossless, RLELossless
 from sqlalchemy import Engine
 from sqlmodel import col, select
 
@@ -96,6 +97,55 @@ def test_an_instance_that_comes_again(
         states = session.exec(select(Instance.state).order_by(col(Instance.id))).all()
         assert session.exec(select(Study.last_image)).one() == before
     assert list(states) == [ObjectState.STORED] * 11 + ([state] * 11 if state else [])
+
+
+@pytest.mark.parametrize(
+    ("syntax", "loss", "state"),
+    [
+        pytest.param(RLELossless, {}, ObjectState.SAME_CONTENT, id="compressed without loss"),
+        pytest.param(JPEGLSNearLossless, {"jls_error": 9}, ObjectState.CONFLICT, id="compressed with loss"),
+    ],
+)
+def test_a_compressed_copy_waits_for_a_person_only_where_it_lost_something(
+    syntax: UID, loss: dict[str, Any], state: ObjectState, engine: Engine, send: Send, odd: Odd
+) -> None:
+    folder = odd("plain")
+    send(folder)
+    for path in folder.glob("*.dcm"):
+        image = dcmread(path)
+        image.compress(syntax, generate_instance_uid=False, **loss)
+        image.save_as(path)
+
+    answers = send(folder)
+
+    assert all(isinstance(answer, Delivered) for answer in answers)
+    with reading(engine) as session:
+        again = session.exec(select(Instance).where(Instance.transfer_syntax_uid == syntax)).all()
+    assert [row.state for row in again] == [state] * 11
+    assert all(("compressed with loss" in row.reason) == bool(loss) for row in again)
+
+
+def test_what_came_on_two_associations_at_once_is_compared_all_the_same(
+    receiving: Receiving, odd: Odd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = odd("rec-06")
+    place = ObjectStore.place
+    sent: list[Path] = []
+
+    def place_after_another(store: ObjectStore, arrived: Path, sha256: str) -> str:
+        if not sent:
+            sent.append(arrived)
+            sending(receiving, folder / "1-first")
+        return place(store, arrived, sha256)
+
+    monkeypatch.setattr(ObjectStore, "place", place_after_another)
+
+    sending(receiving, folder / "4-name-corrected")
+
+    with reading(receiving.engine) as session:
+        conflicts = session.exec(select(Instance).where(Instance.state == ObjectState.CONFLICT)).all()
+    assert len(conflicts) == 11
+    assert all("Patient's Name (0010,0010)" in row.reason for row in conflicts)
 
 
 def test_a_conflict_says_what_differs_and_not_how(engine: Engine, send: Send, odd: Odd) -> None:
