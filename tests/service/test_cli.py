@@ -21,6 +21,7 @@ from service.store.database import open_database, reading, writing
 from service.store.states import DeliveryState, WorkState
 from service.store.tables import CohortRun, Delivery, Document, Pairing, Report, Study
 from service.store.upgrade import upgrade_database
+from tests.odd.dicom.make_cases import write_case
 from tests.peers.detector import stand_in_interpreter
 from tests.peers.sent import write_images
 from tests.service.rows import NOW, add_study
@@ -107,6 +108,20 @@ def test_inspecting_a_study_gives_the_chosen_series_and_why(tmp_path: Path) -> N
     (study,) = json.loads(done.stdout)["studies"]
     assert study["chosen"] == images[0].SeriesInstanceUID
     assert "sagittal" in study["reason"]
+
+
+def test_inspecting_a_study_prints_a_line_for_each_series_with_its_verdict(tmp_path: Path) -> None:
+    write_case("ser-stations", tmp_path)
+    write_case("ser-no-pictures", tmp_path)
+
+    printed = spinelabel("inspect", "study", tmp_path, folder=tmp_path).stdout
+
+    assert (
+        printed.count("  READ   series 3, SAG T2 TSE: 11 images; sagittal T2; 11 slices of 60 x 40, 4.4 mm apart") == 1
+    )
+    assert "  usable series 3, SAG T2 composed" in printed
+    assert "not chosen: composed of stations, where the chosen one is as acquired" in printed
+    assert "  no     series 3, Screens: 2 images; no position, no MR image" in printed
 
 
 def test_discs_come_with_their_names_and_a_picture(tmp_path: Path) -> None:

@@ -19,11 +19,15 @@ from tests.integrations.sr.studies import (
     FROM_REPORT,
     INSTALLATION,
     INSTANCE,
+    as_received,
     finding,
     mr_study,
     undetermined,
     written,
 )
+from tests.odd.dicom.enhanced import enhanced
+from tests.odd.dicom.make_cases import write_case
+from tests.odd.dicom.phantom import t2_series
 
 # A slice of a real series lies in a folder beside the project's, which a copy of the project may lack.
 REAL_SERIES = Path(__file__).resolve().parents[4] / "shared" / "samples" / "lumbar-t2"
@@ -99,6 +103,35 @@ def test_what_a_study_lacks_stands_empty_and_is_no_error(changes: dict[str, Any]
     for keyword in changes.keys() - {"StudyDescription", "Manufacturer", "SeriesNumber"}:
         assert keyword in document
         assert document[keyword].is_empty
+
+
+def test_images_with_little_in_them_get_a_valid_report(tmp_path: Path) -> None:
+    write_case("sr-01", tmp_path / "case")
+    images = tuple(dcmread(path, stop_before_pixels=True) for path in sorted((tmp_path / "case").glob("*.dcm")))
+    document = written(FROM_REPORT, SrStudy(images, str(images[0].SeriesInstanceUID)), report=None)
+
+    assert [line for line in verdicts(document, tmp_path) if "DICOMDIR" not in line] == []
+    assert document.StudyInstanceUID == images[0].StudyInstanceUID
+    assert all(document[keyword].is_empty for keyword in ("StudyID", "AccessionNumber", "PatientSex", "StudyTime"))
+    assert len(read_findings(dcmread(tmp_path / "sr.dcm"))) == len(FROM_REPORT)
+
+
+def test_a_disc_on_a_frame_is_cited_with_its_frame(tmp_path: Path) -> None:
+    image = as_received(enhanced("sr-frames", [t2_series("sr-frames")]))
+    on_it = FROM_IMAGES[1].disc
+    assert on_it is not None
+    shown = replace(FROM_IMAGES[1], disc=replace(on_it, sop_instance_uid=str(image.SOPInstanceUID), frame=4))
+    document = written([shown], SrStudy((image,), str(image.SeriesInstanceUID)), report=None)
+
+    assert verdicts(document, tmp_path) == []
+    cited = [
+        int(item.ReferencedFrameNumber)
+        for element in document.iterall()
+        if element.keyword == "ReferencedSOPSequence"
+        for item in element.value
+        if "ReferencedFrameNumber" in item
+    ]
+    assert cited == [4]
 
 
 def test_a_superseding_report_is_valid(tmp_path: Path) -> None:

@@ -40,7 +40,9 @@ def shared_groups(first: Dataset) -> Dataset:
 def frame_groups(image: Dataset, stack: str, number: int) -> Dataset:
     """Functional groups of one frame."""
     content = item(
-        StackID=stack, InStackPositionNumber=number, FrameAcquisitionDateTime=f"20240311{image.AcquisitionTime}"
+        StackID=stack,
+        InStackPositionNumber=number,
+        FrameAcquisitionDateTime=f"20240311{image.get('AcquisitionTime', '102000')}",
     )
     return item(
         PlanePositionSequence=[item(ImagePositionPatient=image.ImagePositionPatient)], FrameContentSequence=[content]

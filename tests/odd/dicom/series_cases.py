@@ -34,18 +34,18 @@ def again(name: str, series: str, number: int, **attributes: Any) -> list[Datase
     return images
 
 
-def turned(degrees: float, noise: float = 0.0) -> tuple[Vector, list[Vector]]:
-    """Orientation and positions of sagittal slices turned about the patient's axis, with rounding noise."""
+def turned(degrees: float) -> tuple[Vector, list[Vector]]:
+    """Orientation and positions of sagittal slices turned about the patient's axis."""
     angle = np.radians(degrees)
     row, normal = np.array([-np.sin(angle), np.cos(angle), 0]), np.array([np.cos(angle), np.sin(angle), 0])
-    orientation = tuple(float(value) for value in (*(row + noise), 0.0, 0.0, -1.0))
+    orientation = tuple(float(value) for value in (*row, 0.0, 0.0, -1.0))
     starts = [normal * (i - 5) * 4.4 - 100 * row + np.array([0, 0, 150.0]) for i in range(SLICES)]
     return orientation, [tuple(round(float(value), 4) for value in start) for start in starts]
 
 
-def oblique(name: str, degrees: float, noise: float = 0.0) -> list[Dataset]:
+def oblique(name: str, degrees: float) -> list[Dataset]:
     """A series turned about the patient's axis."""
-    orientation, places = turned(degrees, noise)
+    orientation, places = turned(degrees)
     return [mr(name, "t2", i, place, orientation) for i, place in enumerate(places, 1)]
 
 
@@ -92,7 +92,10 @@ def distances_that_differ(out: Path) -> None:
 def directions(out: Path) -> None:
     save_all(oblique("ser-directions-a", 15), out / "a-15-degrees")
     save_all(oblique("ser-directions-b", 45), out / "b-45-degrees")
-    save_all(oblique("ser-directions-c", 0, noise=0.003), out / "c-rounding-noise")
+    noisy = t2_series("ser-directions-c")
+    for i, ds in enumerate(noisy):
+        ds.ImageOrientationPatient = [0.0003 * i, 0.9996, -0.0004, 0.0002, 0.0004 * i, -0.9999]
+    save_all(noisy, out / "c-rounding-noise")
     skewed = (0.0, 1.0, 0.0, 0.0, 0.1736, -0.9848)
     save_all(
         [put(ds, {"ImageOrientationPatient": list(skewed)}) for ds in t2_series("ser-directions-d")], out / "d-skewed"
