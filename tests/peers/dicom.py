@@ -101,10 +101,10 @@ def running_orthanc(folder: Path, port: int | None = None, **options: object) ->
 
 
 @contextmanager
-def running_storescp(folder: Path, *options: str) -> Iterator[Peer]:
+def running_storescp(folder: Path, *options: str, port: int | None = None) -> Iterator[Peer]:
     """Start DCMTK's storescp, which writes into `folder`, and stop it at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     command = [program("storescp"), "--output-directory", str(folder), "-aet", "STORESCP", *options, str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
