@@ -86,7 +86,7 @@ def asked_by_orthanc(orthanc: Orthanc, references: list[tuple[str, str]]) -> Any
 
 
 def test_orthanc_is_told_what_we_keep_of_what_it_asked_about(hospital: Hospital, plain: list[Path]) -> None:
-    answers = send_objects(plain, hospital.daemon.peer(), "TEST")
+    answers = send_objects(plain, hospital.daemon.peer(), hospital.modality.title)
     assert all(isinstance(answer, Delivered) for answer in answers)
     headers = [dcmread(path, stop_before_pixels=True) for path in plain]
     references = [(str(header.SOPClassUID), str(header.SOPInstanceUID)) for header in headers]

@@ -112,7 +112,7 @@ def running_site(folder: Path, pacs: Peer) -> Iterator[Site]:
     clock.write_text("0")
     values = {
         "data": str(folder / "data"),
-        "peers": [{"name": "pacs", "ae_title": pacs.ae_title, "port": pacs.port}],
+        "peers": [{"name": "pacs", "ae_title": pacs.ae_title, "port": pacs.port, "may": []}],
         "dicom": {"port": 0, "study_quiet_seconds": 600},
         "hl7": {"port": 0},
         "destinations": [{"peer": "pacs", "accepts": "trial"}],
