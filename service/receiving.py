@@ -118,7 +118,7 @@ class Receiving:
         first = next((before for before in came_before if before.state in IN_USE), None)
         if known is not None and _is_nothing_new(known, first):
             return StoreOutcome.KNOWN_ALREADY
-        if first is not None and compared is None and known is None:
+        if first is not None and known is None and not _is_compared(compared, first):
             return first
         instance = known or Instance(**instance_values(received, placed.file, now))
         instance.file, instance.sop_instance_uid = placed.file, header.sop_instance_uid
@@ -128,8 +128,6 @@ class Receiving:
         elif known is not None:
             _bring_back(session, known, first, now)
         elif compared is not None:
-            if (compared.file, compared.state_then) != (first.file, first.state):
-                return first
             _file_beside(session, instance, first, compared)
         session.add(instance)
         return StoreOutcome.CONFLICT if instance.state == ObjectState.CONFLICT else StoreOutcome.STORED
@@ -217,6 +215,10 @@ def first_in_use(session: Session, sop_instance_uid: str) -> Instance | None:
     """Give the instance of that UID that is in use, with its pixels or without."""
     in_use = col(Instance.state).in_(IN_USE)
     return session.exec(select(Instance).where(Instance.sop_instance_uid == sop_instance_uid, in_use)).one_or_none()
+
+
+def _is_compared(compared: _Comparison | None, first: Instance) -> bool:
+    return compared is not None and (compared.file, compared.state_then) == (first.file, first.state)
 
 
 def _file_beside(session: Session, instance: Instance, first: Instance, compared: _Comparison) -> None:

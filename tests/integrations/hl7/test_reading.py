@@ -226,7 +226,7 @@ def test_a_report_message_without_any_order_is_refused() -> None:
     assert (fault.place.segment, fault.code) == ("OBR", "100")
 
 
-@pytest.mark.parametrize("kind", ["ADT^A08", "ORM^O01", "MDM^T02", "ORU^R32"])
+@pytest.mark.parametrize("kind", ["ADT^A01", "ORM^O01", "MDM^T02", "ORU^R32"])
 def test_types_that_we_do_not_use_are_taken_without_reports(kind: str) -> None:
     read = read_message(MSH.replace("ORU^R01", kind).encode(), SITE)
 

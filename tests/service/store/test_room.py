@@ -84,7 +84,7 @@ def test_a_file_whose_rows_cannot_be_written_does_not_stay(tmp_path: Path, monke
     sent = case_objects(tmp_path / "plain")[0]
     with arriving(site(tmp_path / "data")) as arrived, association(arrived.receiver.port, sent) as client:
         with monkeypatch.context() as broken:
-            broken.setattr("service.receiving._series", lambda *_: 1 / 0)
+            broken.setattr("service.filing.series_of", lambda *_: 1 / 0)
             refused = client.store(sent.pdus())
         assert (refused.Status, arrived.files()) == (0xA700, set())
         assert client.store(sent.pdus()).Status == 0
