@@ -28,7 +28,7 @@ INVALID_ARGUMENT = 0x0115
 CLASS_CONFLICT = 0x0119
 DUPLICATE_TRANSACTION = 0x0131
 RESOURCE_LIMITATION = 0x0213
-_REASONS = {
+FAILURES = {
     PROCESSING_FAILURE: "processing failure",
     NO_SUCH_INSTANCE: "no such object instance",
     RESOURCE_LIMITATION: "resource limitation",
@@ -75,7 +75,7 @@ class CommitmentReport:
 
 def in_words(reason: int) -> str:
     """Name a failure reason, as in `0112H no such object instance`."""
-    return f"{reason:04X}H {_REASONS.get(reason, 'a reason of its own')}"
+    return f"{reason:04X}H {FAILURES.get(reason, 'a reason of its own')}"
 
 
 def write_request(transaction_uid: str, references: Sequence[Reference]) -> Dataset:

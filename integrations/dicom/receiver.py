@@ -48,12 +48,6 @@ from integrations.dicom.part10 import (
 from integrations.dicom.taking import EventLog, WayIn, answer_store, places
 from integrations.tls import handshake_fault, server_context
 
-_REJECTIONS: dict[tuple[int | None, int | None], str] = {
-    (1, 3): "calling AE title not recognized",
-    (1, 7): "called AE title not recognized",
-    (3, 2): "too many associations",
-}  # source, diagnostic: PS3.8, table 9-21
-
 
 @dataclass(frozen=True)
 class FurtherService:

@@ -12,6 +12,7 @@ What the peer answered decides who acts next:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -25,7 +26,25 @@ from config.settings import Peer
 from integrations.dicom.calling import Refused, Unreachable, call_peer, not_taken
 
 _LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-_DUPLICATE_INSTANCE = 0x0111  # PS3.7, C.5: what a retry gets whose first answer was lost
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What is made of the statuses from one to another that a peer may answer a C-STORE with."""
+
+    first: int
+    last: int
+    outcome: Literal["delivered", "delivered with a warning", "tried again", "refused"]
+
+
+TREATMENTS = (
+    Treatment(0x0000, 0x0000, "delivered"),
+    Treatment(0x0111, 0x0111, "delivered with a warning"),  # PS3.7, C.5: what a retry gets whose answer was lost
+    Treatment(0xB000, 0xBFFF, "delivered with a warning"),
+    Treatment(0xA700, 0xA7FF, "tried again"),
+    Treatment(0x0001, 0xFFFF, "refused"),
+)
+"""PS3.4, table B.2-1 and PS3.7, C; the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +123,13 @@ def _answer(response: Dataset) -> DeliveryAnswer:
         return _NO_ANSWER
     status = int(response.Status)
     comment = str(response.get("ErrorComment", "") or "")
-    if status == 0x0000:
-        return Delivered(status, "")
-    if status == _DUPLICATE_INSTANCE or status >> 12 == 0xB:
-        return Delivered(status, f"{status:04X}H {comment}".strip())
-    if status >> 8 == 0xA7:
-        return Unreachable(f"{status:04X}H {comment}".strip())
-    return Refused(status, comment)
+    said = f"{status:04X}H {comment}".strip()
+    match next(each.outcome for each in TREATMENTS if each.first <= status <= each.last):
+        case "delivered":
+            return Delivered(status, "")
+        case "delivered with a warning":
+            return Delivered(status, said)
+        case "tried again":
+            return Unreachable(said)
+        case "refused":
+            return Refused(status, comment)

@@ -32,8 +32,8 @@ CONDITIONS = {"AL": "always", "NE": "never", "ER": "when it is refused", "SU": "
 """HL7 table 0155: when an acknowledgement is wanted."""
 CODES = {
     "AA": "Original mode, or MSH-16 asks for it: the message is stored and taken.",
-    "AE": "As AA, when the message is stored and not taken (ERR says why), or could not be stored.",
-    "AR": "As AA, when the header (MSH-9, MSH-10, MSH-11, MSH-12) is at fault, or there is none.",
+    "AE": "As AA, when the message is stored and not taken; ERR says why.",
+    "AR": "As AA, when the header (MSH-9, MSH-10, MSH-11, MSH-12) is at fault, or the message could not be stored.",
     "CA": "MSH-15 asks for it: the message is stored and taken.",
     "CE": "As CA, when the message is stored and not taken; ERR says why.",
     "CR": "As CA, when the header is at fault.",

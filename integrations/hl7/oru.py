@@ -19,7 +19,7 @@ from integrations.hl7.senders import SenderRules, rules_for
 from integrations.hl7.structure import strange_segments
 from integrations.hl7.times import HospitalTime, offset_of, read_time, zone_of
 
-_REPORT_TYPES = {"ORU^R01", "ORU"}
+REPORT_TYPES = {"ORU^R01", "ORU"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
     fault = header_fault(header)
     reports: tuple[ReportMessage, ...] = ()
     adt = Adt()
-    if fault is None and header.message_type in _REPORT_TYPES:
+    if fault is None and header.message_type in REPORT_TYPES:
         reports = read_reports(context)
         fault = _report_fault(reports, settings)
         notes.extend(strange_segments(parsed.segments, "ORU_R01", header.value(12)))

@@ -22,14 +22,14 @@ class Status(StrEnum):
 
 
 ROW_DELETED = "D"
-_ORDER = {
+ORDER_CODES = {
     **dict.fromkeys("OISYZN", Status.NONE),
     **dict.fromkeys("PRAM", Status.PRELIMINARY),
     "F": Status.FINAL,
     "C": Status.CORRECTED,
     "X": Status.CANCELLED,
 }
-_ROW = {
+ROW_CODES = {
     **dict.fromkeys("OISN", Status.NONE),
     **dict.fromkeys("PRA", Status.PRELIMINARY),
     **dict.fromkeys("FUBV", Status.FINAL),
@@ -54,7 +54,7 @@ def read_status(
     `meanings` are codes that mean something else at this sender. `addendum` says that some rows are an addendum,
     `alone` that nothing else stands beside it.
     """
-    in_order, in_rows = _ORDER | dict(meanings), _ROW | dict(meanings)
+    in_order, in_rows = ORDER_CODES | dict(meanings), ROW_CODES | dict(meanings)
     order = in_order.get(order_code)
     rows = [in_rows[code] for code in row_codes if code in in_rows]
     notes = ["status: OBR-25 is not in table 0123"] if order_code and order is None else []

@@ -44,6 +44,7 @@ def load_commands() -> typer.Typer:
         reprocess,
         serve,
         setup,
+        statement,
         training,
     )
 

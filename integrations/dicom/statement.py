@@ -1,0 +1,169 @@
+"""The DICOM conformance statement (PS3.2, annex N), from the tables that the code runs on and a site's settings."""
+
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+from config.settings import DicomSettings, Peer
+from integrations.dicom import admission, calling, commitment, errors, sender, study_root
+from integrations.dicom.elements import MAX_DEPTH, MAX_INFLATED_BYTES
+from integrations.dicom.get_contexts import get_contexts
+from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from integrations.sr.codes import PRIVATE_SCHEME
+from integrations.statements import listed, sections, table
+
+REFUSALS: tuple[type[errors.Refusal], ...] = (
+    errors.UnusableIdentifier,
+    errors.ContradictsCommand,
+    errors.OutOfResources,
+)
+"""What an object may be answered instead of success."""
+
+
+def conformance_statement(settings: DicomSettings, peers: tuple[Peer, ...]) -> str:
+    """Write the statement of a site, for whoever connects a PACS or a modality to it."""
+    return sections(
+        "# DICOM conformance statement",
+        "One application entity receives objects, commits to them, and sends structured reports. `spinelabel statement "
+        "dicom --config site.yaml` prints this with a site's own values; without one they are the defaults.",
+        _overview(settings),
+        _accepting(settings, peers),
+        _storage(settings),
+        _commitment(settings),
+        _calling(),
+        _archive(),
+        _rest(settings),
+    )
+
+
+def _overview(settings: DicomSettings) -> str:
+    services = table(
+        ("service", "as user (SCU)", "as provider (SCP)"),
+        (
+            ("Verification", "yes", "yes"),
+            ("Storage", "Comprehensive SR", "every storage class"),
+            ("Storage Commitment Push Model", "yes, for peers with `commit`", "yes, for peers with `commit`"),
+            ("Query/Retrieve, Study Root: FIND, MOVE, GET", "yes, for peers with `query`", "no"),
+        ),
+    )
+    names = table(
+        ("what", "value"),
+        (
+            ("AE title", f"`{settings.ae_title}`"),
+            ("port", settings.port),
+            ("Implementation Class UID", f"`{IMPLEMENTATION_CLASS_UID}`"),
+            ("Implementation Version Name", f"`{IMPLEMENTATION_VERSION_NAME}`"),
+            ("application context", f"`{admission.APPLICATION_CONTEXT}`"),
+        ),
+    )
+    return sections("## Overview", services, names)
+
+
+def _accepting(settings: DicomSettings, peers: tuple[Peer, ...]) -> str:
+    named = [peer.ae_title for peer in peers if "send" in peer.may]
+    who = (
+        f"Let in are the titles {listed([*named, *settings.calling])}, those of `peers` from their own host."
+        if named or settings.calling
+        else "No sender is named, so that any title is let in, and from this machine alone."
+    )
+    rejections = table(
+        ("result", "source", "diagnostic", "when"),
+        ((each.result, each.source, each.diagnostic, each.sentence) for each in admission.REJECTIONS),
+    )
+    return sections(
+        "## Associations that others open",
+        f"{who} Titles are compared with regard to case; spaces and NULs at their ends are padding. At most "
+        f"{settings.max_associations} stand at one time, {settings.max_associations_per_peer} of one title from one "
+        f"address. The longest PDU that is taken has {settings.max_pdu_bytes:,} bytes. A peer that is silent for "
+        f"{settings.network_timeout_seconds:g} s is given up. Asynchronous operations are not negotiated.",
+        "An association is rejected (PS3.8, table 9-21) in this order:",
+        rejections,
+    )
+
+
+def _storage(settings: DicomSettings) -> str:
+    classes = (
+        "Every storage SOP class, private and unknown ones too"
+        if settings.unknown_classes
+        else "Every storage SOP class of the standard; private and unknown ones are answered with result 3"
+    )
+    statuses = table(
+        ("status", "when", "the bytes"),
+        (
+            ("0000H", "bytes, folder and rows are on disk; also for what came before", "are kept"),
+            *((f"{each.status:04X}H", (each.__doc__ or "").strip().split("\n")[0], _kept(each)) for each in REFUSALS),
+        ),
+    )
+    return sections(
+        "## Storage as provider",
+        f"{classes}, in every transfer syntax. The data set is kept byte for byte (level 2), and nothing is coerced.",
+        statuses,
+        "An Error Comment names the attribute, never its value. The association goes on after each answer. "
+        "The same content again, also in another lossless transfer syntax, is success and nothing else; other content "
+        "under a known SOP Instance UID is success too, kept, and left to a person. "
+        f"Sequences may lie {MAX_DEPTH} deep; of a deflated data set {MAX_INFLATED_BYTES:,} bytes are inflated to find "
+        "what identifies it.",
+    )
+
+
+def _kept(refusal: type[errors.Refusal]) -> str:
+    return "stay with the sender" if refusal is errors.OutOfResources else "are kept where a person finds them"
+
+
+def _commitment(settings: DicomSettings) -> str:
+    failures = table(
+        ("status or failure reason", "means"),
+        ((f"{code:04X}H", text) for code, text in commitment.FAILURES.items()),
+    )
+    times = settings.commitment
+    return sections(
+        "## Storage Commitment",
+        f"SOP class `{commitment.PUSH_MODEL}`, transfer syntaxes "
+        f"{listed(each.name for each in commitment.TRANSFER_SYNTAXES)}. "
+        "Asked, we answer once the request is on disk, and report on the same association if it stays open for a "
+        "second, else on a new one, in the SCP role, to the host and port of that peer in `peers`; tried again with "
+        f"growing pauses for {times.report_days:g} days. We ask after each delivery to a peer with `commit`, wait "
+        f"{times.answer_hours:g} hours for its report, and ask {times.requests} times.",
+        failures,
+    )
+
+
+def _calling() -> str:
+    rows = (
+        (f"{each.first:04X}H" if each.first == each.last else f"{each.first:04X}H to {each.last:04X}H", each.outcome)
+        for each in sender.TREATMENTS
+    )
+    return sections(
+        "## Associations that we open",
+        f"A connection may take {calling.CONNECT_SECONDS} s, an answer {calling.ANSWER_SECONDS} s. Objects are "
+        "proposed one class and one transfer syntax a context: the file's own, and for little endian ones the other of "
+        f"Explicit and Implicit VR. Verification (`{Verification}`) is proposed with Implicit VR Little Endian.",
+        "What a C-STORE status of a peer means; the first row that fits counts:",
+        table(("status", "the document is"), rows),
+        "What is tried again waits 5 s, twice as long after each attempt, and an hour at most, with the same SOP "
+        "Instance UID. A rejection for good, or no accepted context, is a refusal.",
+    )
+
+
+def _archive() -> str:
+    contexts, _ = get_contexts()
+    return sections(
+        "## Query/Retrieve as user",
+        f"Study Root: FIND `{study_root.FIND}`, MOVE `{study_root.MOVE}`, GET `{study_root.GET}`. Keys asked by: "
+        "Accession Number, Study Instance UID, or Patient ID with modality and dates, always one value without "
+        "wildcards; answers that do not fit are dropped. MOVE names our AE title as its destination. GET proposes "
+        f"{len(contexts)} contexts with the SCP role for storage; what it brings goes the way of what is sent. "
+        "0000H with failed sub-operations counts as incomplete, and A801H names what to enter at the archive.",
+    )
+
+
+def _rest(settings: DicomSettings) -> str:
+    return sections(
+        "## Character sets",
+        "Every character set of PS3.3, C.12.1.1.2 is read; text that does not fit its own is read by "
+        f"`{settings.charset}`, and the page says so. What we write is ISO_IR 192.",
+        "## Security",
+        "TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3 (BCP 195; PS3.15, B.12), in both directions where the "
+        "settings name certificates; with authorities, senders without a certificate of theirs are not let in.",
+        "## Structured reports",
+        f"TID 1500, UNVERIFIED and PRELIMINARY until a person has reviewed. Private codes have the scheme "
+        f"`{PRIVATE_SCHEME}`.",
+    )
