@@ -1,6 +1,7 @@
 """Merges, updates and partings of patients, as the store files studies and reports afterwards."""
 
 import dataclasses
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,8 +35,9 @@ def listening(engine: Engine, tmp_path: Path) -> Listening:
     return Listening(engine, Settings(data=tmp_path), configure_log("listen"))
 
 
-def adt(event: str, *segments: str, control: str = "", at: str = "") -> bytes:
-    head = f"MSH|^~\\&|HIS|X|||20260302120000||ADT^{event}|{control or '-'.join((event, at, *segments))}|P|2.5"
+def adt(event: str, *segments: str, at: str = "") -> bytes:
+    control = zlib.crc32(repr((event, at, segments)).encode())
+    head = f"MSH|^~\\&|HIS|X|||20260302120000||ADT^{event}|{control}|P|2.5"
     return "".join(f"{segment}\r" for segment in (head, f"EVN|{event}|{at}", *segments)).encode()
 
 
