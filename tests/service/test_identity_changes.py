@@ -1,6 +1,7 @@
 """Merges, updates and partings of patients, as the store files studies and reports afterwards."""
 
 import dataclasses
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,9 +35,8 @@ def listening(engine: Engine, tmp_path: Path) -> Listening:
     return Listening(engine, Settings(data=tmp_path), configure_log("listen"))
 
 
-def adt(event: str, *segments: str, control: str = "", at: str = "") -> bytes:
-    # Without its own, a control id that no other message of the test has.
-    control = control or "-".join((event, at, *segments)).translate(dict.fromkeys(map(ord, "|^")))
+def adt(event: str, *segments: str, at: str = "") -> bytes:
+    control = zlib.crc32(repr((event, at, segments)).encode())
     head = f"MSH|^~\\&|HIS|X|||20260302120000||ADT^{event}|{control}|P|2.5"
     return "".join(f"{segment}\r" for segment in (head, f"EVN|{event}|{at}", *segments)).encode()
 
