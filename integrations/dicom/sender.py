@@ -10,7 +10,7 @@ What the peer answered decides who acts next:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from config.settings import Peer
 from integrations.dicom.calling import Refused, Unreachable, call_peer, not_taken
+from integrations.dicom.sr_classes import other_class, put_into_class
 
 _LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
@@ -49,10 +50,14 @@ TREATMENTS = (
 
 @dataclass(frozen=True)
 class Delivered:
-    """The peer has the object; `warning` is empty or what it said about it."""
+    """The peer has the object; `warning` is empty or what it said about it.
+
+    `sent_as` is the SOP class that it went as where that is not its own.
+    """
 
     status: int
     warning: str
+    sent_as: str = ""
 
 
 DeliveryAnswer = Delivered | Refused | Unreachable
@@ -64,7 +69,8 @@ def send_objects(paths: Sequence[Path], peer: Peer, our_ae_title: str) -> list[D
     """Send Part 10 files to a peer on one association, and give its answer to each, in order.
 
     The bytes of the data set go out as they are where the peer accepts the file's transfer syntax. A data set in
-    Explicit or Implicit VR Little Endian is written anew in the other one if that is all the peer accepts.
+    Explicit or Implicit VR Little Endian is written anew in the other one if that is all the peer accepts, and a
+    structured report goes under another of its classes (`sr_classes`) if the peer does not take its own.
 
     Raises:
         OSError: a file cannot be read.
@@ -99,10 +105,11 @@ def _proposed(metas: Sequence[FileMetaDataset]) -> list[tuple[UID, UID]]:
     """Pairs of SOP class and transfer syntax, one context each, so that the peer chooses no syntax we need not send."""
     pairs: dict[tuple[UID, UID], None] = {}
     for meta in metas:
-        own = meta.TransferSyntaxUID
+        own, other = meta.TransferSyntaxUID, other_class(meta.MediaStorageSOPClassUID)
         pairs[meta.MediaStorageSOPClassUID, own] = None
         if own in _LITTLE_ENDIAN:
-            pairs.update(dict.fromkeys((meta.MediaStorageSOPClassUID, syntax) for syntax in _LITTLE_ENDIAN))
+            classes = [meta.MediaStorageSOPClassUID, *([other] if other else [])]
+            pairs.update(dict.fromkeys((each, syntax) for each in classes for syntax in _LITTLE_ENDIAN))
     return list(pairs)
 
 
@@ -115,6 +122,12 @@ def _store(association: Association, path: Path, meta: FileMetaDataset) -> Deliv
         return _answer(association.send_c_store(path))
     if own in _LITTLE_ENDIAN and any((sop_class, syntax) in accepted for syntax in _LITTLE_ENDIAN):
         return _answer(association.send_c_store(dcmread(path)))
+    other = other_class(sop_class)
+    if other is not None and any((other, syntax) in accepted for syntax in _LITTLE_ENDIAN):
+        report = dcmread(path)
+        if put_into_class(report, other):
+            answer = _answer(association.send_c_store(report))
+            return replace(answer, sent_as=str(other)) if isinstance(answer, Delivered) else answer
     return Refused(None, not_taken(association.acceptor.ae_title, sop_class))
 
 

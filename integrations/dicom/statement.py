@@ -39,7 +39,7 @@ def _overview(settings: DicomSettings) -> str:
         ("service", "as user (SCU)", "as provider (SCP)"),
         (
             ("Verification", "yes", "yes"),
-            ("Storage", "Comprehensive SR", "every storage class"),
+            ("Storage", "Comprehensive SR, or Comprehensive 3D SR where a peer takes only that", "every storage class"),
             ("Storage Commitment Push Model", "yes, for peers with `commit`", "yes, for peers with `commit`"),
             ("Query/Retrieve, Study Root: FIND, MOVE, GET", "yes, for peers with `query`", "no"),
         ),

@@ -295,7 +295,7 @@ class Document(SQLModel, table=True):
 
 
 class Delivery(SQLModel, table=True):
-    """A document on its way to one destination."""
+    """A document on its way to one destination; `sent_as` is the SOP class that it went as, where not its own."""
 
     __table_args__ = (UniqueConstraint("document_id", "destination"), Index(None, "document_id", "state"))
 
@@ -307,6 +307,7 @@ class Delivery(SQLModel, table=True):
     next_attempt: datetime = time_column(index=True)
     answer: str = ""
     delivered: datetime | None = time_column(nullable=True, index=True)
+    sent_as: str | None = None
 
 
 class DestinationRow(SQLModel, table=True):
