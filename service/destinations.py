@@ -85,7 +85,7 @@ def outlook(delivery: Delivery, silent: Mapping[str, DestinationRow], peers: Col
     if delivery.destination not in peers:
         return Outlook(
             f"The peer {delivery.destination} is no longer in `peers`. Put it back, or give this up with "
-            f"`spinelabel outbox cancel {delivery.id}`.",
+            f"`spinelabel outbox cancel {delivery.id}`, or all of it with `--to {delivery.destination}`.",
             None,
         )
     row = silent.get(delivery.destination)

@@ -44,6 +44,7 @@ class Kept:
         fail: writes a failure onto the row.
         starts: the column that counts starts, where they are counted.
         counts: whether they are counted here; else the work does it itself.
+        again: the command by which a person has it tried again.
     """
 
     table: type[Report | Study | Delivery | Fetch]
@@ -51,6 +52,7 @@ class Kept:
     fail: Callable[[Session, int, str], None]
     starts: str | None = None
     counts: bool = True
+    again: str = "spinelabel retry"
 
     def version_of(self, row: SQLModel) -> tuple[object, ...]:
         """Give what tells this state of a row from a later one."""
@@ -99,7 +101,7 @@ def _failed(engine: Engine, kept: Kept, subject: int, failure: _Failure) -> None
         if may_pass and kept.starts is not None and getattr(row, kept.starts) < MOST_STARTS:
             raise TryAgain(type(error).__name__) from None  # its message could quote a patient
         reason = str(error) if known else f"It failed unexpectedly ({type(error).__name__})."
-        kept.fail(session, subject, f"{reason} Use `spinelabel retry` once its cause is mended.")
+        kept.fail(session, subject, f"{reason} Use `{kept.again}` once its cause is mended.")
 
 
 def _begin(engine: Engine, kept: Kept, subject: int) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydicom.uid import UID
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
@@ -46,25 +47,28 @@ def deliver(outbox: Outbox, delivery_id: int, now: datetime) -> None:
                 ask_whether_kept(session, current, outbox.settings, now)
 
 
-def send_again(session: Session, number: int | None, now: datetime) -> int:
-    """Send again what was refused or is not kept, or one delivery that is not known to be kept; gives how many.
+def send_again(session: Session, number: int | None, now: datetime, *, destination: str | None = None) -> int:
+    """Send again what was refused or is not kept, to all or one destination, or one delivery; gives how many.
+
+    What waits for the destination named is due at once too, whatever its pause.
 
     Raises:
         UnknownItem: no delivery of that number waits, was refused or cancelled, or is not confirmed.
     """
-    if number is None:
-        chosen = list(session.exec(select(Delivery).where(col(Delivery.state).in_(FOR_A_PERSON))))
-    else:
+    if number is not None:
         may_go = (*UNDELIVERED, DeliveryState.CANCELLED, DeliveryState.NOT_CONFIRMED)
         chosen = [_undelivered(session, number, may_go)]
+    elif destination is not None:
+        chosen = _all_for(session, destination)
+    else:
+        chosen = list(session.exec(select(Delivery).where(col(Delivery.state).in_(FOR_A_PERSON))))
     for delivery in chosen:
-        if delivery.state in {DeliveryState.NOT_KEPT, DeliveryState.NOT_CONFIRMED}:
-            delivery.answer = ""  # it is about the object that was sent before
-        delivery.state, delivery.next_attempt = DeliveryState.WAITING, now
+        delivery.state, delivery.next_attempt, delivery.answer = DeliveryState.WAITING, now, ""
         session.add(delivery)
-        for destination in session.exec(select(DestinationRow).where(DestinationRow.name == delivery.destination)):
-            destination.next_attempt = now
-            session.add(destination)
+    names = {delivery.destination for delivery in chosen}
+    for row in session.exec(select(DestinationRow).where(col(DestinationRow.name).in_(names))):
+        row.next_attempt = now
+        session.add(row)
     return len(chosen)
 
 
@@ -74,9 +78,25 @@ def cancel(session: Session, number: int) -> None:
     Raises:
         UnknownItem: no delivery of that number waits or was refused.
     """
-    delivery = _undelivered(session, number, UNDELIVERED)
+    _stop(session, _undelivered(session, number, UNDELIVERED))
+
+
+def cancel_all(session: Session, destination: str) -> int:
+    """Send nothing of what is left to a destination, as one that was taken out of the settings; gives how many."""
+    chosen = _all_for(session, destination)
+    for delivery in chosen:
+        _stop(session, delivery)
+    return len(chosen)
+
+
+def _stop(session: Session, delivery: Delivery) -> None:
     delivery.state, delivery.answer = DeliveryState.CANCELLED, "A person cancelled it."
     session.add(delivery)
+
+
+def _all_for(session: Session, destination: str) -> list[Delivery]:
+    undelivered = select(Delivery).where(col(Delivery.state).in_(UNDELIVERED))
+    return list(session.exec(undelivered.where(Delivery.destination == destination)))
 
 
 def _undelivered(session: Session, number: int, states: tuple[DeliveryState, ...]) -> Delivery:
@@ -115,8 +135,12 @@ def _note(delivery: Delivery, answer: DeliveryAnswer, now: datetime, destination
     delivery.attempts += 1
     if isinstance(answer, Delivered):
         was_cancelled = delivery.state == DeliveryState.CANCELLED
-        said = (answer.warning, "It was cancelled while it was being sent." if was_cancelled else "")
-        delivery.state, delivery.delivered = DeliveryState.DELIVERED, now
+        said = (
+            answer.warning,
+            f"It went as {UID(answer.sent_as).name}, since its own class is not taken there." if answer.sent_as else "",
+            "It was cancelled while it was being sent." if was_cancelled else "",
+        )
+        delivery.state, delivery.delivered, delivery.sent_as = DeliveryState.DELIVERED, now, answer.sent_as or None
         delivery.answer = " ".join(filter(None, said))
     elif isinstance(answer, Refused):
         delivery.state = DeliveryState.REFUSED

@@ -85,7 +85,10 @@ def performers(workshop: Workshop) -> dict[Work, Perform]:
         Work.LABEL: (label_report, Kept(Report, ("superseded_by",), _label_failed, "labels_starts", counts=False)),
         Work.READ: (read_images, Kept(Study, ("last_image", "images_attempt"), _reading_failed, "images_starts")),
         Work.WRITE: (write_report, Kept(Study, ("results",), _writing_failed, "document_starts")),
-        Work.DELIVER: (deliver_document, Kept(Delivery, ("attempts",), _delivery_failed)),
+        Work.DELIVER: (
+            deliver_document,
+            Kept(Delivery, ("attempts",), _delivery_failed, again="spinelabel outbox retry"),
+        ),
     }
     return {work: guarded(edge, partial(perform, workshop), kept) for work, (perform, kept) in kinds.items()}
 

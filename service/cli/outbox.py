@@ -12,7 +12,8 @@ from config.settings import load_settings
 from service.cli import AsJson, ConfigFile, app, console
 from service.cli.decisions import database_of
 from service.destinations import Outlook, outlook, silent_destinations
-from service.outbox import cancel, send_again
+from service.late_destinations import send_current
+from service.outbox import cancel, cancel_all, send_again
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.states import UNDELIVERED
@@ -21,6 +22,8 @@ from service.store.tables import Delivery, Document, Study
 outbox = typer.Typer(help="Structured reports on their way to a destination.", no_args_is_help=True)
 app.add_typer(outbox, name="outbox")
 
+ToDestination = Annotated[str | None, typer.Option("--to", help="Only what is for this destination.")]
+
 
 @outbox.command("list")
 def list_outbox(
@@ -28,6 +31,7 @@ def list_outbox(
     everything: Annotated[
         bool, typer.Option("--all", help="Also what was delivered, kept, replaced or cancelled.")
     ] = False,
+    to: ToDestination = None,
     as_json: AsJson = False,
 ) -> None:
     """List the deliveries that have not been made or are not kept, with what the destination said.
@@ -38,6 +42,8 @@ def list_outbox(
     found = select(Delivery, Study).join(Document, col(Document.id) == Delivery.document_id).join(Study)
     if not everything:
         found = found.where(col(Delivery.state).in_(UNDELIVERED))
+    if to is not None:
+        found = found.where(Delivery.destination == to)
     with reading(database_of(config)) as session:
         silent = silent_destinations(session)
         rows = [
@@ -70,25 +76,55 @@ def retry_delivery(
     delivery: Annotated[
         int | None, typer.Argument(help="Number of the delivery; else all that are refused or not kept.")
     ] = None,
+    to: ToDestination = None,
     config: ConfigFile = None,
 ) -> None:
-    """Send again what a destination refused or does not keep, or one delivery that waits or was cancelled.
+    """Send again what destinations refused or do not keep, one delivery that waits or was cancelled, or all for one.
 
     Example: spinelabel outbox retry 7 --config site.yaml
     """
+    _choose_one(delivery, to)
     with writing(database_of(config)) as session:
-        again = send_again(session, delivery, utc_now())
+        again = send_again(session, delivery, utc_now(), destination=to)
     console.print(f"{again} deliveries are tried again.")
 
 
 @outbox.command("cancel")
 def cancel_delivery(
-    delivery: Annotated[int, typer.Argument(help="Number of the delivery.")], config: ConfigFile = None
+    delivery: Annotated[int | None, typer.Argument(help="Number of the delivery.")] = None,
+    to: ToDestination = None,
+    config: ConfigFile = None,
 ) -> None:
-    """Send a structured report no more to a destination.
+    """Send a structured report no more to a destination, or nothing of what is left for it.
 
     Example: spinelabel outbox cancel 7 --config site.yaml
     """
+    _choose_one(delivery, to)
     with writing(database_of(config)) as session:
-        cancel(session, delivery)
-    console.print(f"Delivery {delivery} is cancelled; `spinelabel outbox retry {delivery}` revives it.")
+        if delivery is not None:
+            cancel(session, delivery)
+            console.print(f"Delivery {delivery} is cancelled; `spinelabel outbox retry {delivery}` revives it.")
+        elif to is not None:
+            console.print(f"{cancel_all(session, to)} deliveries to {to} are cancelled.", markup=False)
+        else:
+            raise typer.BadParameter("name a delivery by its number, or a destination with --to")
+
+
+@outbox.command("send")
+def send_to_destination(
+    destination: Annotated[str, typer.Argument(help="Peer of an entry of `destinations`.")],
+    study: Annotated[str | None, typer.Argument(help="Study Instance UID or accession number; else all.")] = None,
+    config: ConfigFile = None,
+) -> None:
+    """Send a destination that was added later the current structured reports, which it has not got yet.
+
+    Example: spinelabel outbox send archive --config site.yaml
+    """
+    with writing(database_of(config)) as session:
+        sent = send_current(session, load_settings(config), destination, study, utc_now())
+    console.print(f"{sent} structured reports are sent to {destination}.", markup=False)
+
+
+def _choose_one(delivery: int | None, to: str | None) -> None:
+    if delivery is not None and to is not None:
+        raise typer.BadParameter("name a delivery or a destination, not both")

@@ -1,6 +1,7 @@
 """What protects the pages: who may name us, who may post to us, and what a browser may do with what we answer."""
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -22,8 +23,7 @@ def guard(app: FastAPI, settings: Settings) -> None:
 
     @app.middleware("http")
     async def _guarded(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        # Another site's page may not post here; browsers say where a request comes from, other programs do not.
-        if request.method not in {"GET", "HEAD"} and request.headers.get("sec-fetch-site", "none") not in _OURS:
+        if request.method not in {"GET", "HEAD"} and not _is_from_here(request):
             return PlainTextResponse("This was sent by another site's page. Open the page itself.", status_code=403)
         response = await answer(request)
         response.headers.update(HEADERS)
@@ -31,6 +31,18 @@ def guard(app: FastAPI, settings: Settings) -> None:
 
     # A name that an attacker points at this machine would make his page one of ours.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]", settings.web.host])
+
+
+def _is_from_here(request: Request) -> bool:
+    """Tell whether no other site's page has sent this: browsers say where a request comes from, other programs do not.
+
+    A browser too old for Sec-Fetch-Site has an Origin. It is "null" where the page has no referrer, as ours, so that
+    such a browser can read the pages and not post.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site in _OURS
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
 _OURS = frozenset({"same-origin", "none"})

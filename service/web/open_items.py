@@ -84,6 +84,12 @@ def needs_person() -> ColumnElement[bool]:
     )
 
 
+def count_refused(session: Session) -> int:
+    """Give how many deliveries a destination refused, failed, or does not keep."""
+    refused = select(func.count()).select_from(Delivery).where(col(Delivery.state).in_(FOR_A_PERSON))
+    return session.exec(refused).one()
+
+
 def _destinations(session: Session, most: int) -> Iterator[OpenItem]:
     for row in [*silent_destinations(session).values()][:most]:
         since = row.silent_since or row.next_attempt

@@ -1,4 +1,4 @@
-"""The pages. Each is read from the rows at the moment it is asked for; what a person does is done by commands."""
+"""The pages. Each is read from the rows at the moment it is asked for; what a person decides is posted."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -15,6 +15,7 @@ from config.settings import Settings
 from service.store.columns import utc_now
 from service.web.guarding import guard
 from service.web.operations import operations_routes
+from service.web.outbox_routes import outbox_routes
 from service.web.routes import Site, list_routes, study_routes
 from service.web.times import age, local_time
 from service.web.wording import with_code
@@ -28,7 +29,12 @@ def make_pages(settings: Settings, engine: Engine, now: Callable[[], datetime] =
     app = FastAPI(title="Spinelabel", docs_url=None, redoc_url=None, openapi_url=None)
     site = Site(settings, engine, now, _renderer(settings, now))
     app.mount("/assets", StaticFiles(directory=HERE / "assets"))
-    for routes in (operations_routes(settings, engine, now), list_routes(site), study_routes(site)):
+    for routes in (
+        operations_routes(settings, engine, now),
+        list_routes(site),
+        study_routes(site),
+        outbox_routes(site),
+    ):
         app.include_router(routes)
     guard(app, settings)
 

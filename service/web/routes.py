@@ -16,7 +16,7 @@ from service.web.exports_page import list_cohorts
 from service.web.lines import study_lines
 from service.web.lists import PAGE, WHICH, list_studies, list_unpaired_reports, list_unpaired_studies
 from service.web.message_page import message_page
-from service.web.open_items import NEWEST, list_open_items
+from service.web.open_items import NEWEST, count_refused, list_open_items
 from service.web.overview import overview
 from service.web.search import search
 from service.web.study_page import study_page
@@ -65,8 +65,8 @@ def list_routes(site: Site) -> APIRouter:
     @router.get("/waiting")
     def waiting(request: Request) -> Response:
         with reading(site.engine) as session:
-            found = list_open_items(session)
-        return site.show(request, "waiting.html", found=found, most=NEWEST)
+            found, refused = list_open_items(session), count_refused(session)
+        return site.show(request, "waiting.html", found=found, refused=refused, most=NEWEST)
 
     @router.get("/exports")
     def exports(request: Request) -> Response:
