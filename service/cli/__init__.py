@@ -38,6 +38,8 @@ def load_commands() -> typer.Typer:
         images,
         inspect,
         outbox,
+        pairing,
+        patients,
         reports,
         serve,
         setup,
