@@ -50,7 +50,7 @@ class Hospital:
         self.images: Sequence[Dataset] = drawn_study(1).datasets[:4]
         self._folder, self._engine = folder, engine
         peers = (Peer(name="pacs", ae_title="PACS", port=1),)
-        self._settings = Settings(
+        self.settings = Settings(
             data=folder,
             peers=peers,
             dicom=DicomSettings(study_quiet_seconds=QUIET.total_seconds()),
@@ -67,11 +67,11 @@ class Hospital:
             Workshop(
                 engine=engine,
                 store=self._store,
-                settings=self._settings,
+                settings=self.settings,
                 labels=answers,
                 images=nothing,
                 conditions=("stenosis",),
-                documents=DocumentWriter(engine, self._store, self._settings, installation),
+                documents=DocumentWriter(engine, self._store, self.settings, installation),
                 log=LOG,
             )
         )
@@ -81,13 +81,13 @@ class Hospital:
         folder = self._folder / f"sent-{self.now.timestamp():.0f}"
         folder.mkdir()
         write_images([self.images[number] for number in numbers], folder)
-        answers = sending(Receiving(self._engine, self._store, self._settings), folder)
+        answers = sending(Receiving(self._engine, self._store, self.settings), folder)
         assert [type(answer) for answer in answers] == [Delivered] * len(numbers)
 
     def send_report(self, text: str = "FINDINGS: Canal stenosis.") -> None:
         """Send the report of the study as an ORU."""
         message = compose_oru(outgoing(self.images[0], text))
-        Listening(self._engine, self._settings, LOG).receive(ReceivedMessage(message, "127.0.0.1", self.now))
+        Listening(self._engine, self.settings, LOG).receive(ReceivedMessage(message, "127.0.0.1", self.now))
 
     def let_pass(self, time: timedelta) -> None:
         """Let time pass, then do all that is due; what is on its way to the PACS stays there."""
@@ -98,7 +98,7 @@ class Hospital:
 
     def _due(self) -> list[tuple[Work, int, str]]:
         asked: list[tuple[Work, int, str]] = []
-        sweep(self._engine, lambda *work: asked.append(work), self._settings, self.now)
+        sweep(self._engine, lambda *work: asked.append(work), self.settings, self.now)
         return [each for each in asked if each[0] is not Work.DELIVER]
 
     def complete(self) -> str:
