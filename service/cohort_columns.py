@@ -23,7 +23,7 @@ COLUMNS = (
         "study_date", pl.Date, "Date of the study, shifted by a number of days that is the same for all of a patient"
     ),
     Column("age", pl.Int16, "Age at the study in years; 90 stands for every age over 89"),
-    Column("sex", pl.String, "Patient's Sex as the study has it", "F, M, O"),
+    Column("sex", pl.String, "Patient's Sex as now known", "F, M, O"),
     Column("accession", pl.String, "Accession number, as a pseudonym"),
     Column("report_version", pl.Int32, "Version of the report that was read; empty for findings from images"),
     Column("condition", pl.String, "Condition, as the conditions file names it"),

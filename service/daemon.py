@@ -15,8 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
+from service.accession_rules import apply_rules
 from service.endpoints import last_sign
 from service.heartbeat import note_death
+from service.store.columns import utc_now
 from service.store.database import open_database
 from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
@@ -67,7 +69,10 @@ def serve(
     """
     upgrade_database(settings.data)
     prepare_workflows(settings.data)
-    supervise(Supervisor(settings, config, log, open_database(settings.data)), roles, stop)
+    engine = open_database(settings.data)
+    if changed := apply_rules(engine, settings, utc_now()):
+        log.info("accession numbers compared by other rules", numbers=changed)
+    supervise(Supervisor(settings, config, log, engine), roles, stop)
 
 
 def supervise(supervisor: Supervisor, roles: Sequence[str], stop: threading.Event) -> None:

@@ -190,7 +190,12 @@ def _nothing_to_say(findings: Sequence[Finding], left_out: str, previous: Docume
 
 
 def _images(store: ObjectStore, material: _Material) -> tuple[Dataset, ...]:
-    """Read the headers of the images that the report cites: the series that was read, or else one image."""
+    """Read the headers of the images that the report cites: the series that was read, or else one image.
+
+    From them the report takes patient and study as the objects say, also where ADT has merged or renamed the patient
+    since. The archive gets the same ADT and updates what it holds (IHE Patient Information Reconciliation); an object
+    whose patient differs from that of its study is refused, held back, or splits the study.
+    """
     images = [dcmread(store.path(file), stop_before_pixels=True) for file in material.image_files[:1]]
     if material.series_read is not None:
         images += [dcmread(store.path(file), stop_before_pixels=True) for file in material.image_files[1:]]

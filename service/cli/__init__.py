@@ -40,6 +40,8 @@ def load_commands() -> typer.Typer:
         inspect,
         objects,
         outbox,
+        pairing,
+        patients,
         reports,
         reprocess,
         serve,

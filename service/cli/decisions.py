@@ -10,7 +10,6 @@ from config.conditions import DISC_LEVELS
 from config.settings import load_settings
 from pipeline.images.numbering import NO_LEVELS
 from service.cli import ConfigFile, app, console
-from service.decisions import pair_by_hand
 from service.numbering import number_by_hand
 from service.second_tries import accept_study, complete_study, try_again
 from service.store.columns import utc_now
@@ -19,21 +18,6 @@ from service.store.upgrade import upgrade_database
 
 study = typer.Typer(help="Studies that wait for a person.", no_args_is_help=True)
 app.add_typer(study, name="study")
-
-
-@app.command()
-def pair(
-    report: Annotated[int, typer.Argument(help="Number of the report, as the page lists it.")],
-    study: Annotated[str, typer.Argument(help="Study Instance UID or accession number.")],
-    config: ConfigFile = None,
-) -> None:
-    """Pair a report with a study.
-
-    Example: spinelabel pair 12 A123456 --config site.yaml
-    """
-    with writing(database_of(config)) as session:
-        pair_by_hand(session, report, study, utc_now())
-    console.print(f"Report {report} is paired; the structured report follows.")
 
 
 @study.command()

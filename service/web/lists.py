@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlmodel import Session, col, select
@@ -76,8 +76,12 @@ def list_studies(
     return StudyPage(study_lines(session, settings, rows[:PAGE], now), following)
 
 
-def list_unpaired_reports(session: Session) -> list[UnpairedReport]:
-    """Give the current reports without a study, the oldest first, and one more than a page where there are more."""
+def list_unpaired_reports(session: Session, settings: Settings, now: datetime) -> list[UnpairedReport]:
+    """Give the current reports without a study, the oldest first, and one more than a page where there are more.
+
+    One that has waited for longer than `pairing.wait_for_study_hours` is for a person; it stays until its study comes.
+    """
+    waits_since = now - timedelta(hours=settings.pairing.wait_for_study_hours)
     found = (
         select(Report, Message.link)
         .join(Message, col(Message.id) == Report.message_id)
@@ -95,7 +99,7 @@ def list_unpaired_reports(session: Session) -> list[UnpairedReport]:
             procedure=report.procedure,
             received=report.received,
             reason=" ".join(filter(None, (report.pairing_reason, fetching.get(row_id(report))))),
-            needs_person=report.pairing == PairingState.REVIEW,
+            needs_person=report.pairing == PairingState.REVIEW or report.received <= waits_since,
         )
         for report, link in found_rows
     ]

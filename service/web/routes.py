@@ -58,7 +58,7 @@ def list_routes(site: Site) -> APIRouter:
     @router.get("/unpaired")
     def unpaired(request: Request) -> Response:
         with reading(site.engine) as session:
-            reports = list_unpaired_reports(session)
+            reports = list_unpaired_reports(session, site.settings, site.now())
             studies = list_unpaired_studies(session, site.settings, site.now())
         return site.show(request, "unpaired.html", reports=reports, studies=studies, most=PAGE)
 

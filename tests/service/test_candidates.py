@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 from sqlmodel import select
 
 from config.settings import Settings
 from service.candidates import pair_waiting_reports
-from service.decisions import pair_by_hand
+from service.decisions import pair_by_hand, undo_pairing
 from service.errors import UnknownItem
 from service.listening import Listening
 from service.log import configure_log
@@ -130,3 +130,58 @@ def test_what_cannot_be_paired_is_said(engine: Engine, listening: Listening, rep
 
     with writing(engine) as session, pytest.raises(UnknownItem):
         pair_by_hand(session, report, study, NOW)
+
+
+def test_what_a_person_paired_can_be_taken_back(engine: Engine, listening: Listening) -> None:
+    right = add_study(engine, "A1")
+    wrong = add_study(engine, "A2")
+    receive(listening, oru("1", group("Stenosis.", obr18="A1", obr25="F")))
+    with writing(engine) as session:
+        pair_by_hand(session, 1, "A2", NOW)
+    before = results(engine, right), results(engine, wrong)
+
+    with writing(engine) as session:
+        said = undo_pairing(session, 1, Settings(), NOW)
+
+    assert said == "paired: accession number fits one study"
+    assert paired(engine) == [(right, "accession number")]
+    # The structured reports of both are written anew, each with the earlier one as its predecessor.
+    assert (results(engine, right), results(engine, wrong)) == (before[0] + 1, before[1] + 1)
+    with writing(engine) as session, pytest.raises(UnknownItem, match="nothing to undo"):
+        undo_pairing(session, 1, Settings(), NOW)
+
+
+def test_a_person_who_confirms_a_pairing_decides_it(engine: Engine, listening: Listening) -> None:
+    study = add_study(engine, "A1")
+    receive(listening, oru("1", group("Stenosis.", obr18="A1", obr25="F")))
+
+    with writing(engine) as session:
+        pair_by_hand(session, 1, "A1", NOW)
+
+    assert paired(engine) == [(study, "by hand")]
+
+
+def test_a_study_that_comes_to_hundreds_of_reports_of_its_patient_asks_few_questions(
+    engine: Engine, listening: Listening
+) -> None:
+    fields = {"obr7": "20260302130000", "obr25": "F"}
+    receive(listening, *(oru(str(n), group("Stenosis.", obr18=f"B{n}", **fields)) for n in range(300)))
+    receive(listening, *(oru(f"x{n}", group("Stenosis.", **fields)) for n in range(20)))
+    asked = 0
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def count(*_: object) -> None:
+        nonlocal asked
+        asked += 1
+
+    add_study(engine, "A1")  # reports with another accession number are not about it and are left alone
+    event.remove(engine, "before_cursor_execute", count)
+
+    assert asked < 60
+    with reading(engine) as session:
+        assert len(session.exec(select(Pairing)).all()) == 20
+
+
+def results(engine: Engine, study_id: int) -> int:
+    with reading(engine) as session:
+        return session.get_one(Study, study_id).results

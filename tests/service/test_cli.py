@@ -48,6 +48,8 @@ def spinelabel(*arguments: str | Path, folder: Path) -> subprocess.CompletedProc
         "inspect hl7",
         "inspect study",
         "pair",
+        "patient show",
+        "patient unmerge",
         "study accept",
         "study complete",
         "retry",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -154,3 +155,18 @@ def count_statements(engine: Engine) -> Callable[[], int]:
         return so_far
 
     return count
+
+
+def test_a_report_that_waits_too_long_for_its_study_is_for_a_person_and_stays(engine: Engine, page: TestClient) -> None:
+    with writing(engine) as session:
+        session.add(Message(received=NOW, peer="a", sha256="0", raw=b"x", state=MessageState.REPORT))
+        session.flush()
+        session.add_all(
+            Report(message_id=1, order_key=name, received=NOW - timedelta(hours=hours), status="final", text="",
+                   accession=name)
+            for name, hours in (("SHORT", 70), ("LONG", 24 * 400))
+        )  # fmt: skip
+
+    rows = re.findall(r"<tr><th scope=.row.*?</tr>", page.get("/unpaired").text)
+
+    assert [("LONG" in row, "for a person" in row) for row in rows] == [(True, True), (False, False)]
