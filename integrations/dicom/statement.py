@@ -110,7 +110,7 @@ def _kept(refusal: type[errors.Refusal]) -> str:
 
 def _commitment(settings: DicomSettings) -> str:
     failures = table(
-        ("status or failure reason", "means"),
+        ("failure reason, given or understood", "means"),
         ((f"{code:04X}H", text) for code, text in commitment.FAILURES.items()),
     )
     times = settings.commitment
@@ -122,6 +122,8 @@ def _commitment(settings: DicomSettings) -> str:
         "second, else on a new one, in the SCP role, to the host and port of that peer in `peers`; tried again with "
         f"growing pauses for {times.report_days:g} days. We ask after each delivery to a peer with `commit`, wait "
         f"{times.answer_hours:g} hours for its report, and ask {times.requests} times.",
+        "A request is answered with 0000H, 0124H (the title may not ask), 0123H or 0112H (another action or instance), "
+        "0115H (an attribute is missing or no UID), 0131H, 0213H (too long) or 0110H (it cannot be kept).",
         failures,
     )
 
@@ -161,7 +163,7 @@ def _rest(settings: DicomSettings) -> str:
         "Every character set of PS3.3, C.12.1.1.2 is read; text that does not fit its own is read by "
         f"`{settings.charset}`, and the page says so. What we write is ISO_IR 192.",
         "## Security",
-        "TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3 (BCP 195; PS3.15, B.12), in both directions where the "
+        "TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3 (BCP 195; PS3.15, annex B), both ways where the "
         "settings name certificates; with authorities, senders without a certificate of theirs are not let in.",
         "## Structured reports",
         f"TID 1500, UNVERIFIED and PRELIMINARY until a person has reviewed. Private codes have the scheme "

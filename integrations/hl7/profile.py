@@ -39,7 +39,7 @@ FIELDS: tuple[tuple[str, str], ...] = (
     ("NTE-3", "text, after an OBX or OBR"),
     ("ZDS-1, IPC-3", "Study Instance UID, the first of both"),
 )
-"""What is read; everything else is kept and not used."""
+"""What a report and a patient are read from."""
 
 
 def hl7_profile(settings: Hl7Settings) -> str:
@@ -47,16 +47,17 @@ def hl7_profile(settings: Hl7Settings) -> str:
     limits = ListenerLimits()
     return sections(
         "# HL7 profile",
-        "HL7 v2 by MLLP, versions 2.1 to 2.8. `spinelabel statement hl7 --config site.yaml` prints this with a site's "
+        "HL7 by MLLP, version 2 and any 2.x. `spinelabel statement hl7 --config site.yaml` prints this with a site's "
         "own values; without one they are the defaults. `spinelabel inspect hl7 FILE` shows what is made of a message.",
         "## Transport",
         f"Port {settings.port}, {'with TLS' if settings.tls else 'without TLS'}; {limits.connections} connections, "
         f"frames of up to {limits.frame_bytes:,} bytes, {limits.frame_seconds:g} s from a frame's start to its end. "
         "Bytes between frames are skipped and counted. Several messages in a frame, and FHS/BHS batches, are "
-        "answered one by one.",
+        "answered one by one, batches of senders with `batch_acks: batch` by one batch.",
         "## Messages",
         _messages(),
         "## Fields",
+        "What a report and a patient are read from; the message as it came is kept whole.",
         table(("field", "read as"), FIELDS),
         f"Accession number from {listed(settings.accession_from)}, the first that holds one. Text of OBX-5 by its "
         "type: TX, FT and ST as lines, CE and CWE by their text, ED decoded (text, RTF, HTML, PDF with text). "
