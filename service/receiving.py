@@ -117,6 +117,9 @@ class Receiving:
         known = next((before for before in came_before if before.sha256 == received.sha256), None)
         first = next((before for before in came_before if before.state in IN_USE), None)
         if known is not None and _is_nothing_new(known, first):
+            if known.file != placed.file:  # its pixels had been removed, and have now come again
+                known.file = placed.file
+                self._count(session, placed)
             return StoreOutcome.KNOWN_ALREADY
         if first is not None and known is None and not _is_compared(compared, first):
             return first

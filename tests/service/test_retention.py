@@ -252,6 +252,21 @@ def test_pixels_that_came_in_two_encodings_go_from_both_and_come_back_with_eithe
     assert [row.state for row in rows(finished.engine)] == [ObjectState.SAME_CONTENT] * 2 + [ObjectState.STORED] * 2
 
 
+def test_pixels_that_come_back_in_their_second_encoding_too_are_named_and_counted(
+    finished: Retention, send: Callable[[slice], None], send_encoded: Callable[[UID], None]
+) -> None:
+    send_encoded(ImplicitVRLittleEndian)
+    remove_old_images(finished, MUCH_LATER)
+
+    send_encoded(ImplicitVRLittleEndian)
+    send(slice(None))
+
+    with reading(finished.engine) as session:
+        counted = bytes_in_use(session)
+    assert counted == sum(path.stat().st_size for path in finished.store.root.rglob("*") if path.is_file())
+    assert all("PixelData" in dcmread(finished.store.path(row.file)) for row in rows(finished.engine))
+
+
 def test_a_study_to_which_an_image_comes_while_its_pixels_are_removed_keeps_the_rest(
     finished: Retention, monkeypatch: pytest.MonkeyPatch
 ) -> None:
