@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, select
 
 from config.settings import Peer, Settings
-from service.pauses import doubling_pause
 from service.store.fetch_tables import AskedPeer
 
 FIRST_PAUSE = timedelta(seconds=15)
@@ -38,10 +37,7 @@ def note_asked(session: Session, name: str, silence: str | None, now: datetime) 
     """Note that a peer answered, or why it did not."""
     row = session.exec(select(AskedPeer).where(AskedPeer.name == name)).one_or_none() or AskedPeer(name=name)
     if silence is None:
-        row.unanswered, row.silent_since, row.next_attempt, row.answer = 0, None, None, ""
+        row.ends()
     else:
-        row.unanswered += 1
-        row.silent_since = row.silent_since or now
-        row.next_attempt = now + doubling_pause(FIRST_PAUSE, row.unanswered)
-        row.answer = silence
+        row.lasts(silence, FIRST_PAUSE, now)
     session.add(row)

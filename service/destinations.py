@@ -61,13 +61,10 @@ def note_answer(session: Session, name: str, answer: DeliveryAnswer, now: dateti
     row = session.exec(select(DestinationRow).where(DestinationRow.name == name)).one_or_none()
     row = row or DestinationRow(name=name)
     if isinstance(answer, Unreachable):
-        row.unanswered += 1
-        row.silent_since = row.silent_since or now
-        row.next_attempt = now + pause(row.unanswered)
-        row.answer = answer.reason
+        row.lasts(answer.reason, FIRST_PAUSE, now)
     elif row.unanswered:
         _let_go(session, row, now)
-        row.unanswered, row.silent_since, row.next_attempt, row.answer = 0, None, None, ""
+        row.ends()
     session.add(row)
     return row
 

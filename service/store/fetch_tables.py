@@ -8,6 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from service.store import tables  # noqa: F401  # it sets how constraints are named
 from service.store.columns import state_column, time_column
+from service.store.silence import Silence
 from service.store.states import FetchOrigin, FetchState
 
 ACCESSION, STUDY_UID = "accession number", "study UID"
@@ -38,17 +39,12 @@ class Fetch(SQLModel, table=True):
     studies: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
-class AskedPeer(SQLModel, table=True):
-    """Whether a peer answers what it is asked: after so many times in vain it is not asked before `next_attempt`."""
+class AskedPeer(Silence, table=True):
+    """Whether a peer answers when it is asked for studies."""
 
     __tablename__ = "asked_peer"
 
     id: int | None = Field(default=None, primary_key=True)
-    name: str = Field(unique=True)
-    unanswered: int = 0
-    silent_since: datetime | None = time_column(nullable=True)
-    next_attempt: datetime | None = time_column(nullable=True)
-    answer: str = ""
 
 
 class ArchivedStudy(SQLModel, table=True):

@@ -11,6 +11,7 @@ from sqlalchemy import JSON, BigInteger, Column, Index, LargeBinary, UniqueConst
 from sqlmodel import Field, SQLModel
 
 from service.store.columns import key_column, link_column, state_column, time_column
+from service.store.silence import Silence
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState, RoleState, RunState, WorkState
 
 
@@ -310,20 +311,12 @@ class Delivery(SQLModel, table=True):
     sent_as: str | None = None
 
 
-class DestinationRow(SQLModel, table=True):
-    """Whether a destination takes what is sent: after so many attempts in vain none is made before `next_attempt`.
-
-    `answer` is what the last attempt in vain met with, in the peer's own words where it said something.
-    """
+class DestinationRow(Silence, table=True):
+    """Whether a destination takes what is sent."""
 
     __tablename__ = "destination"
 
     id: int | None = Field(default=None, primary_key=True)
-    name: str = Field(unique=True)
-    unanswered: int = 0
-    silent_since: datetime | None = time_column(nullable=True)
-    next_attempt: datetime | None = time_column(nullable=True)
-    answer: str = ""
 
 
 class CohortRun(SQLModel, table=True):
