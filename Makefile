@@ -18,6 +18,7 @@ test-long: $(VENV)/test-installed
 fuzz: $(VENV)/test-installed
 	$(BIN)/pip install --quiet --disable-pip-version-check atheris==3.0.0 coverage==7.17.5
 	$(BIN)/python -m tests.fuzz.fuzz_hl7 --runs 100000 --seconds 600
+	$(BIN)/python -m tests.fuzz.fuzz_dicom --runs 100000 --seconds 600
 
 check: $(VENV)/test-installed
 	$(BIN)/ruff check .
