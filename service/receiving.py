@@ -1,6 +1,7 @@
 """What happens to a received DICOM object before it is answered: its bytes to their place, its rows to the database."""
 
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,7 +19,7 @@ from service.filing import file_under_study, series_of
 from service.returned import OurOwn, describe_return, find_our_own
 from service.same_content import Comparing, Copy, describe_difference
 from service.store.columns import utc_now
-from service.store.commits import Commits
+from service.store.commits import Commits, one_by_one
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
 from service.store.room import check_room, remove_unnamed, take_room
@@ -57,10 +58,10 @@ class Receiving:
     engine: Engine
     store: ObjectStore
     settings: Settings
-    commits: Commits = field(init=False)
+    commits: Commits[Callable[[Session], StoreOutcome | Instance], StoreOutcome | Instance] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "commits", Commits(self.engine))
+        object.__setattr__(self, "commits", Commits(self.engine, one_by_one))
 
     def persist(self, received: ReceivedObject) -> StoreOutcome:
         """Keep an object; it is safely on disk, with its rows, when this returns.

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from integrations.hl7.errors import UnusableHl7Setting
 
@@ -32,6 +33,7 @@ class Fault:
     rejects: bool = False
 
 
+@cache
 def read_place(setting: str) -> FieldPlace:
     """Read a field written as in `OBR-18`.
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlmodel import Session, select
 
-from service.store.commits import Commits
+from service.store.commits import Commits, one_by_one
 from service.store.database import open_database, reading
 from service.store.tables import Patient
 from service.store.upgrade import upgrade_database
@@ -43,7 +43,7 @@ def identifiers(engine: Engine) -> set[str | None]:
 
 def write_together(engine: Engine, works: list[Callable[[Session], str]]) -> tuple[list[object], int]:
     """Bring works while another is written; give what each came back with, and how often was committed in all."""
-    commits = Commits(engine)
+    commits = Commits(engine, one_by_one)
     committed: list[None] = []
     event.listen(engine, "commit", lambda _: committed.append(None))
     first_is_under_way, go_on = threading.Event(), threading.Event()
@@ -80,7 +80,7 @@ def test_what_fails_costs_nobody_else_and_leaves_nothing(engine: Engine) -> None
 
 
 def test_what_was_written_is_committed_when_its_writer_goes_on(engine: Engine) -> None:
-    commits = Commits(engine)
+    commits = Commits(engine, one_by_one)
 
     def write_and_look(name: str) -> bool:
         commits.write(adding(name))
