@@ -14,11 +14,6 @@ Work = TypeVar("Work")
 Written = TypeVar("Written")
 
 
-def one_by_one(session: Session, works: Sequence[Callable[[Session], Any]]) -> list[Any]:
-    """Do pieces of work one after the other; for `Commits`."""
-    return [work(session) for work in works]
-
-
 @dataclass
 class _Turn(Generic[Work]):
     """A thread's piece of work. It is woken when that is done, or else to do what waits, its own first."""

@@ -1,7 +1,7 @@
 """What several threads write at one time, in one transaction."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlmodel import Session, select
 
-from service.store.commits import Commits, one_by_one
+from service.store.commits import Commits
 from service.store.database import open_database, reading
 from service.store.tables import Patient
 from service.store.upgrade import upgrade_database
@@ -29,6 +29,10 @@ def adding(name: str) -> Callable[[Session], str]:
         return name
 
     return work
+
+
+def one_by_one(session: Session, works: Sequence[Callable[[Session], str]]) -> list[str]:
+    return [work(session) for work in works]
 
 
 def failing(session: Session) -> str:
