@@ -16,6 +16,7 @@ from pynetdicom.presentation import PresentationContext
 from config.settings import Peer
 from integrations.dicom.association import prepare_pynetdicom
 from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from integrations.dicom.resting import Checkpoint
 from integrations.dicom.upper_layer import MAX_PDU_BYTES
 from integrations.tls import client_context, handshake_fault
 
@@ -77,7 +78,7 @@ def call_peer(
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ANSWER_SECONDS
     connected: list[Event] = []
     faults: list[OSError] = []
-    ours: list[Any] = [(evt.EVT_CONN_OPEN, _send_at_once), (evt.EVT_CONN_OPEN, connected.append)]
+    ours: list[Any] = [(evt.EVT_CONN_OPEN, each) for each in (_send_at_once, _put_checkpoint, connected.append)]
     try:
         association = ae.associate(
             peer.host,
@@ -134,6 +135,11 @@ def _send_at_once(event: Event) -> None:
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _put_checkpoint(event: Event) -> None:
+    """Have no answer lost between two threads; the second begins to look for requests only later."""
+    event.assoc._reactor_checkpoint = Checkpoint(event.assoc)
 
 
 def _rejection(association: Association, peer: Peer) -> Refused | Unreachable:
