@@ -3,7 +3,7 @@
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from config.settings import DicomSettings, Peer
-from integrations.dicom import admission, calling, commitment, errors, sender, study_root
+from integrations.dicom import admission, calling, commitment, errors, hint_service, hints, sender, study_root
 from integrations.dicom.elements import MAX_DEPTH, MAX_INFLATED_BYTES
 from integrations.dicom.get_contexts import get_contexts
 from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -28,6 +28,7 @@ def conformance_statement(settings: DicomSettings, peers: tuple[Peer, ...]) -> s
         _accepting(settings, peers),
         _storage(settings),
         _commitment(settings),
+        _hints(settings),
         _calling(),
         _archive(),
         _rest(settings),
@@ -41,6 +42,8 @@ def _overview(settings: DicomSettings) -> str:
             ("Verification", "yes", "yes"),
             ("Storage", "Comprehensive SR, or Comprehensive 3D SR where a peer takes only that", "every storage class"),
             ("Storage Commitment Push Model", "yes, for peers with `commit`", "yes, for peers with `commit`"),
+            ("Modality Performed Procedure Step", "no", "yes, for peers with `announce`"),
+            ("Instance Availability Notification", "no", "yes, for peers with `announce`"),
             ("Query/Retrieve, Study Root: FIND, MOVE, GET", "yes, for peers with `query`", "no"),
         ),
     )
@@ -125,6 +128,22 @@ def _commitment(settings: DicomSettings) -> str:
         "A request is answered with 0000H, 0124H (the title may not ask), 0123H or 0112H (another action or instance), "
         "0115H (an attribute is missing or no UID), 0131H, 0213H (too long) or 0110H (it cannot be kept).",
         failures,
+    )
+
+
+def _hints(settings: DicomSettings) -> str:
+    refusals = table(("status", "when"), ((f"{code:04X}H", text) for code, text in hints.REFUSALS.items()))
+    return sections(
+        "## Modality Performed Procedure Step and Instance Availability Notification",
+        f"SOP classes `{hints.PROCEDURE_STEP}` (N-CREATE, N-SET) and `{hints.NOTIFICATION}` (N-CREATE), transfer "
+        f"syntaxes {listed(each.name for each in hint_service.TRANSFER_SYNTAXES)}. A message is answered with 0000H "
+        "once it is on disk. Of a step are kept its status, the studies of its Scheduled Step Attributes Sequence and "
+        "the objects of its Performed Series Sequence, of a notification its study and objects; nothing of the "
+        "patient. An N-CREATE without a SOP Instance UID is given one. A study is complete at once when all objects "
+        "that were named are here, and no image besides, and no step of it is in progress; one in progress holds it "
+        f"for {settings.hints.hold_hours:g} hours after its last word and the last image. Objects that are said to be "
+        "UNAVAILABLE are no longer waited for.",
+        refusals,
     )
 
 
