@@ -2,111 +2,35 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset, dcmread
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import select
 
-from config.hint_settings import HintSettings
-from config.settings import DicomSettings, Peer, Settings
-from integrations.dicom.arrivals import Intake
-from integrations.dicom.hint_service import MOST_BYTES, hint_services
-from integrations.dicom.receiver import start_receiver
-from integrations.dicom.sender import send_objects
-from service.hints import KEEP_HINTS, Hints, forget_hints
-from service.receiving import Receiving
+from config.settings import Peer
+from service.hints import KEEP_HINTS, forget_hints
 from service.store.columns import utc_now
-from service.store.database import DATABASE, reading
-from service.store.hint_tables import NamedInstance, StudyHint
-from service.store.objects import ObjectStore
+from service.store.database import DATABASE, reading, writing
+from service.store.hint_tables import NamedInstance
 from service.store.states import WorkState
-from service.store.tables import Study
-from service.sweep import ask_for_readings
-from tests.integrations.dicom.conftest import HeardLog
-from tests.odd.dicom.make_cases import write_case
+from service.store.tables import Instance, Series, Study
 from tests.peers.announcing import announcing, changed_step, new_step, notification
-from tests.service.browsing import browse, link, text
+from tests.service.announced import NOTICE, STEP, Site, running_site
+from tests.service.browsing import change, deliver
+from tests.service.rows import add_study
 
-STEP, NOTICE = "1.2.9.1", "1.2.9.2"
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("plain")
-    write_case("plain", folder)
-    return sorted(folder.rglob("*.dcm"))
-
-
-@pytest.fixture(scope="module")
-def headers(plain: list[Path]) -> list[Dataset]:
-    return [dcmread(path, stop_before_pixels=True) for path in plain]
-
-
-@dataclass(frozen=True)
-class Site:
-    """Our receiver with what it stores, for a modality and an archive that may announce."""
-
-    peer: Peer
-    settings: Settings
-    engine: Engine
-    log: HeardLog
-    files: list[Path]
-    headers: list[Dataset]
-
-    @property
-    def study_uid(self) -> str:
-        return str(self.headers[0].StudyInstanceUID)
-
-    @property
-    def uids(self) -> list[str]:
-        return [str(header.SOPInstanceUID) for header in self.headers]
-
-    def receive(self, files: list[Path] | None = None) -> None:
-        send_objects(files or self.files, self.peer, "MODALITY")
-
-    def read(self, after: timedelta = timedelta(0)) -> int:
-        """Let the clock look so long from now, and give how many studies are to be read."""
-        asked: list[int] = []
-        ask_for_readings(self.engine, lambda _kind, study, _work: asked.append(study), self.settings, utc_now() + after)
-        return len(asked)
-
-    def page(self, after: timedelta = timedelta(0)) -> str:
-        now = utc_now() + after
-        pages = browse(self.settings, self.engine, lambda: now)
-        return text(pages, f"/studies/{link(self.engine, Study)}")
+SR_CLASS = "1.2.840.10008.5.1.4.1.1.88"
+SOON = timedelta(seconds=1)
+QUIET = timedelta(seconds=65)
 
 
 @pytest.fixture
-def site(engine: Engine, tmp_path: Path, plain: list[Path], headers: list[Dataset]) -> Iterator[Site]:
-    peers = (
-        Peer(name="scanner", ae_title="MODALITY", may=("send", "announce")),
-        Peer(name="pacs", ae_title="ARCHIVE", may=("send", "announce")),
-        Peer(name="other", ae_title="OTHER", may=("send",)),
-    )
-    dicom = DicomSettings(port=0, study_quiet_seconds=60, hints=HintSettings(hold_hours=2))
-    settings, log = Settings(data=tmp_path, peers=peers, dicom=dicom), HeardLog()
-    store = ObjectStore(tmp_path)
-    receiving = Receiving(engine, store, settings)
-    receiver = start_receiver(
-        dicom,
-        Intake(store.incoming, receiving.persist, receiving.keep_refused),
-        log,
-        settings.peers,
-        hint_services(Hints(engine, settings).door(), log),
-    )
-    us = Peer(name="us", ae_title="SPINELABEL", port=receiver.port)
-    try:
-        yield Site(us, settings, engine, log, plain, headers)
-    finally:
-        receiver.stop()
-
-
-SOON = timedelta(seconds=1)
-QUIET = timedelta(seconds=65)
+def site(engine: Engine, tmp_path: Path) -> Iterator[Site]:
+    with running_site(engine, tmp_path) as running:
+        yield running
 
 
 def test_a_study_waits_for_its_quiet_time_where_nobody_tells_of_it(site: Site) -> None:
@@ -260,113 +184,16 @@ def test_the_page_tells_who_said_what_of_a_study(site: Site) -> None:
     assert "scanner says which objects are available 1 object" in page
 
 
-@pytest.mark.parametrize("status", ["COMPLETED", "DISCONTINUED"])
-def test_a_step_that_has_ended_stays_as_it_is(site: Site, status: str) -> None:
-    with announcing(site.peer) as scanner:
-        scanner.create(STEP, new_step(site.study_uid))
-        scanner.change(STEP, changed_step(status, site.uids))
-        answer = scanner.change(STEP, changed_step("IN PROGRESS", []))
-
-    assert (answer.Status, answer.ErrorID) == (0x0110, 0xA710)
-    assert answer.ErrorComment == "Performed Procedure Step Object may no longer be updated"
-    with reading(site.engine) as session:
-        assert session.exec(select(StudyHint)).one().status == status
-        assert len(session.exec(select(NamedInstance)).all()) == len(site.uids)
-
-
-def test_wrong_order_is_answered_by_the_standard(site: Site) -> None:
-    with announcing(site.peer) as scanner:
-        assert scanner.change(STEP, changed_step("COMPLETED", site.uids)).Status == 0x0112
-        assert scanner.create(STEP, new_step(site.study_uid)).Status == 0x0000
-        assert scanner.create(STEP, new_step(site.study_uid)).Status == 0x0111
-        assert scanner.notify(NOTICE, notification(site.study_uid, site.uids)).Status == 0x0000
-        assert scanner.notify(NOTICE, notification(site.study_uid, site.uids)).Status == 0x0111
-        assert scanner.change(NOTICE, changed_step("COMPLETED")).Status == 0x0112
-
-
-def test_a_step_without_a_uid_is_given_one(site: Site) -> None:
-    with announcing(site.peer) as scanner:
-        assert scanner.create(None, new_step(site.study_uid)).Status == 0x0000
-        assert scanner.change(scanner.answered[-1], changed_step("COMPLETED", [])).Status == 0x0000
-
-
-def without(data_set: Dataset, keyword: str) -> Dataset:
-    delattr(data_set, keyword)
-    return data_set
-
-
-@pytest.mark.parametrize(
-    ("step", "status", "place"),
-    [
-        pytest.param(new_step("1.2.3", status="COMPLETED"), 0x0106, "(0040,0252)", id="begins completed"),
-        pytest.param(new_step("1.2.3", status=None), 0x0120, "(0040,0252)", id="no status"),
-        pytest.param(new_step("1.2.3", status=""), 0x0121, "(0040,0252)", id="empty status"),
-        pytest.param(new_step(), 0x0121, "(0040,0270)", id="no scheduled step"),
-        pytest.param(without(new_step(), "ScheduledStepAttributesSequence"), 0x0120, "(0040,0270)", id="no sequence"),
-        pytest.param(new_step(""), 0x0121, "(0020,000D)", id="empty study"),
-        pytest.param(new_step("CANARYUID"), 0x0106, "(0020,000D)", id="study is no UID"),
-    ],
-)
-def test_a_new_step_that_lacks_what_we_need_is_refused_by_the_name_of_the_attribute(
-    site: Site, step: Dataset, status: int, place: str
-) -> None:
-    with announcing(site.peer) as scanner:
-        answer = scanner.create(STEP, step)
-        assert scanner.create("1.2.9.7", new_step(site.study_uid)).Status == 0x0000  # the association goes on
-
-    assert answer.Status == status
-    assert place in answer.ErrorComment
-    assert "CANARY" not in f"{answer.ErrorComment}{site.log.lines}"
-
-
-def test_other_wrong_values_are_refused(site: Site) -> None:
-    no_series = without(notification(site.study_uid, []), "ReferencedSeriesSequence")
-    with announcing(site.peer) as scanner:
-        scanner.create(STEP, new_step(site.study_uid))
-
-        assert scanner.change(STEP, changed_step("FINISHED")).Status == 0x0106
-        assert scanner.change(STEP, changed_step("COMPLETED", ["none"])).Status == 0x0106
-        assert scanner.create("1.2.x", new_step(site.study_uid)).Status == 0x0117
-        assert scanner.notify(NOTICE, no_series).Status == 0x0120
-        assert scanner.notify(NOTICE, notification("", [])).Status == 0x0121
-
-
-def test_who_may_not_announce_is_refused(site: Site) -> None:
-    with announcing(site.peer, "OTHER") as other:
-        assert other.create(STEP, new_step(site.study_uid)).Status == 0x0124
-        assert other.notify(NOTICE, notification(site.study_uid, site.uids)).Status == 0x0124
-
-    with reading(site.engine) as session:
-        assert session.exec(select(StudyHint)).all() == []
-
-
-def test_what_is_too_long_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MOST_BYTES == 32 * 1024 * 1024
-    monkeypatch.setattr("integrations.dicom.hint_service.MOST_BYTES", 100)
-
-    with announcing(site.peer) as scanner:
-        assert scanner.create(STEP, new_step(site.study_uid)).Status == 0x0213
-
-
-def test_what_cannot_be_written_down_is_not_answered_with_success(site: Site) -> None:
-    with sqlite3.connect(site.settings.data / DATABASE) as database:
-        database.execute("drop table named_instance")
-        database.execute("drop table study_hint")
-
-    with announcing(site.peer) as scanner:
-        assert scanner.create(STEP, new_step(site.study_uid)).Status == 0x0110
-
-
 def test_hints_are_forgotten_after_their_time(site: Site) -> None:
     with announcing(site.peer) as scanner:
         scanner.create(STEP, new_step(site.study_uid))
         scanner.change(STEP, changed_step("COMPLETED", site.uids))
-    now: datetime = utc_now()
+    now = utc_now()
 
     assert forget_hints(site.engine, now + KEEP_HINTS - SOON) == 0
     assert forget_hints(site.engine, now + KEEP_HINTS + SOON) == 1
     with reading(site.engine) as session:
-        assert session.exec(select(col(NamedInstance.id))).all() == []
+        assert session.exec(select(NamedInstance.id)).all() == []
 
 
 def test_a_person_who_says_complete_overrules_a_step_in_progress(site: Site) -> None:
@@ -379,3 +206,52 @@ def test_a_person_who_says_complete_overrules_a_step_in_progress(site: Site) -> 
     assert site.read(SOON) == 1
     with reading(site.engine) as session:
         assert session.exec(select(Study)).one().images == WorkState.QUEUED
+
+
+def test_what_is_no_image_need_not_be_named_and_our_own_reports_are_not_missed(site: Site) -> None:
+    site.receive()
+    with writing(site.engine) as session:
+        series = Series(study_id=1, series_uid="1.2.3.7", modality="SR")
+        session.add(series)
+        session.flush()
+        values = session.exec(select(Instance)).all()[0].model_dump(exclude={"id"})
+        values.update(sop_instance_uid="1.2.3.71", series_id=series.id, sop_class_uid=f"{SR_CLASS}.11")
+        session.add(Instance(**values))
+    deliver(site.engine)
+
+    with announcing(site.peer, "ARCHIVE") as archive:
+        archive.notify(NOTICE, notification(site.study_uid, [*site.uids, "2.25.1"]))
+
+    assert site.read(SOON) == 1
+
+
+def test_a_study_whose_named_objects_are_here_waits_for_no_archive(site: Site) -> None:
+    asked = Peer(name="archive", ae_title="ASKED", may=("query",))
+    settings = site.settings.model_copy(update={"peers": (*site.settings.peers, asked)})
+    site.receive()
+    assert replace(site, settings=settings).read(QUIET) == 0
+
+    with announcing(site.peer, "ARCHIVE") as archive:
+        archive.notify(NOTICE, notification(site.study_uid, site.uids))
+
+    assert replace(site, settings=settings).read(QUIET) == 1
+
+
+def test_studies_that_are_held_take_no_place_of_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.receive()
+    with announcing(site.peer) as scanner:
+        scanner.create(STEP, new_step(site.study_uid))
+    other, _ = add_study(site.engine)
+    change(site.engine, other, images=WorkState.WAITING)
+    monkeypatch.setattr("service.sweep.AT_A_TIME", 1)
+
+    assert site.read(QUIET) == 1
+
+
+def test_what_cannot_be_written_down_is_not_answered_with_success(site: Site) -> None:
+    with sqlite3.connect(site.settings.data / DATABASE) as database:
+        database.execute("drop table named_instance")
+        database.execute("drop table study_hint")
+
+    with announcing(site.peer) as scanner:
+        assert scanner.create(STEP, new_step(site.study_uid)).Status == 0x0110
