@@ -5,7 +5,7 @@ of a study that never comes does nothing.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine, delete, insert
 from sqlmodel import Session, col, select
@@ -26,7 +26,6 @@ from service.store.database import writing
 from service.store.hint_tables import NamedInstance, StudyHint
 from service.store.tables import row_id
 
-KEEP_HINTS = timedelta(days=30)
 _AT_ONCE = 500
 
 
@@ -86,16 +85,6 @@ class Hints:
                 if hint.named is not None:
                     session.execute(delete(NamedInstance).where(col(NamedInstance.study_hint_id) == row.id))
                     _name(session, row, hint)
-
-
-def forget_hints(engine: Engine, now: datetime) -> int:
-    """Remove what was said so long ago that no study waits by it any more; gives how many hints went."""
-    with writing(engine) as session:
-        old = select(StudyHint.id).where(StudyHint.heard < now - KEEP_HINTS).limit(_AT_ONCE)
-        numbers = session.exec(old).all()
-        session.execute(delete(NamedInstance).where(col(NamedInstance.study_hint_id).in_(numbers)))
-        session.execute(delete(StudyHint).where(col(StudyHint.id).in_(numbers)))
-    return len(numbers)
 
 
 def _name(session: Session, row: StudyHint, hint: Hint) -> None:

@@ -1,6 +1,6 @@
 """What peers say of a study under way or complete: Modality Performed Procedure Step and Instance Availability.
 
-PS3.4, Annexes F and R; the attributes are those of tables F.7.2-1 and R.3.2-1. Nothing but UIDs and the status is read.
+PS3.4, Annexes F and R; the attributes are those of table F.7.2-1 and of R.3. Nothing but UIDs and the status is read.
 """
 
 from collections.abc import Iterable

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from sqlmodel import select
 
 from config.settings import load_settings
 from integrations.dicom.sender import Delivered, send_objects
+from service.forgetting import KEEP_HINTS
 from service.outbox import Outbox, deliver
 from service.store.columns import utc_now
 from service.store.commitment_tables import Commitment
 from service.store.database import reading, writing
+from service.store.hint_tables import StudyHint
 from service.store.objects import ObjectStore
 from service.store.states import CommitmentState, DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Study
@@ -189,3 +192,17 @@ def test_a_study_whose_step_is_completed_waits_for_no_quiet_time_though_the_rece
         return study.images == WorkState.QUEUED
 
     wait_until(is_asked_for, "the images to be asked for", 20)
+
+
+def test_the_clock_forgets_old_records_when_it_starts(hospital: Hospital) -> None:
+    engine, old = hospital.daemon.engine(), utc_now() - KEEP_HINTS - timedelta(days=1)
+    with writing(engine) as session:
+        session.add(StudyHint(sop_instance_uid="1.2.9.2", study_uid="1.2", status="COMPLETED", peer="pacs", heard=old))
+
+    hospital.daemon.kill("clock")
+
+    def is_gone() -> bool:
+        with reading(engine) as session:
+            return session.exec(select(StudyHint).where(StudyHint.study_uid == "1.2")).first() is None
+
+    wait_until(is_gone, "the record to go", 30)

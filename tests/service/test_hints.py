@@ -11,10 +11,8 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from config.settings import Peer
-from service.hints import KEEP_HINTS, forget_hints
 from service.store.columns import utc_now
 from service.store.database import DATABASE, reading, writing
-from service.store.hint_tables import NamedInstance
 from service.store.states import WorkState
 from service.store.tables import Instance, Series, Study
 from tests.peers.announcing import announcing, changed_step, new_step, notification
@@ -182,18 +180,6 @@ def test_the_page_tells_who_said_what_of_a_study(site: Site) -> None:
     page = site.page()
     assert f"scanner says that a procedure step is completed {len(site.uids)} objects" in page
     assert "scanner says which objects are available 1 object" in page
-
-
-def test_hints_are_forgotten_after_their_time(site: Site) -> None:
-    with announcing(site.peer) as scanner:
-        scanner.create(STEP, new_step(site.study_uid))
-        scanner.change(STEP, changed_step("COMPLETED", site.uids))
-    now = utc_now()
-
-    assert forget_hints(site.engine, now + KEEP_HINTS - SOON) == 0
-    assert forget_hints(site.engine, now + KEEP_HINTS + SOON) == 1
-    with reading(site.engine) as session:
-        assert session.exec(select(NamedInstance.id)).all() == []
 
 
 def test_a_person_who_says_complete_overrules_a_step_in_progress(site: Site) -> None:
