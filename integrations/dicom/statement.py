@@ -170,7 +170,9 @@ def _archive() -> str:
         "## Query/Retrieve as user",
         f"Study Root: FIND `{study_root.FIND}`, MOVE `{study_root.MOVE}`, GET `{study_root.GET}`. Keys asked by: "
         "Accession Number, Study Instance UID, or Patient ID with modality and dates, always one value without "
-        "wildcards; answers that do not fit are dropped. MOVE names our AE title as its destination. GET proposes "
+        "wildcards; answers that do not fit are dropped. An object that a peer with `commit` never committed to is "
+        "asked for at the level IMAGE, by its Study, Series and SOP Instance UID. MOVE names our AE title as its "
+        "destination. GET proposes "
         f"{len(contexts)} contexts with the SCP role for storage; what it brings goes the way of what is sent. "
         "0000H with failed sub-operations counts as incomplete, and A801H names what to enter at the archive.",
     )
