@@ -118,6 +118,21 @@ def test_a_report_that_does_not_name_it_is_no_answer_and_one_that_comes_late_cou
     assert (site.delivery().state, site.delivery().answer) == (DeliveryState.KEPT, "B000H coerced")
 
 
+def test_a_report_that_comes_while_the_peer_is_asked_counts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.pacs.offers, site.pacs.status = True, 0x0124
+
+    def report_meanwhile(*_: object) -> bool:
+        site.confirmations.hear("PACS", read_report(report_of(site.pacs.asked[0])), NOW)
+        return False
+
+    monkeypatch.setattr("service.seeking.has_object", report_meanwhile)
+    with site.pacs.listening():
+        site.deliver()
+        site.tend()
+
+    assert (site.delivery().state, site.rows()[0].state) == (DeliveryState.KEPT, CommitmentState.ENDED)
+
+
 def test_a_peer_that_may_be_queried_no_more_is_not_asked(site: Site) -> None:
     site.pacs.find_status = 0xA700
     with site.pacs.listening():
