@@ -3,7 +3,7 @@
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from config.settings import DicomSettings, Peer
-from integrations.dicom import admission, calling, commitment, errors, sender, study_root
+from integrations.dicom import admission, calling, commitment, errors, hint_service, hints, sender, study_root
 from integrations.dicom.elements import MAX_DEPTH, MAX_INFLATED_BYTES
 from integrations.dicom.get_contexts import get_contexts
 from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -28,6 +28,7 @@ def conformance_statement(settings: DicomSettings, peers: tuple[Peer, ...]) -> s
         _accepting(settings, peers),
         _storage(settings),
         _commitment(settings),
+        _hints(settings),
         _calling(),
         _archive(),
         _rest(settings),
@@ -41,6 +42,8 @@ def _overview(settings: DicomSettings) -> str:
             ("Verification", "yes", "yes"),
             ("Storage", "Comprehensive SR, or Comprehensive 3D SR where a peer takes only that", "every storage class"),
             ("Storage Commitment Push Model", "yes, for peers with `commit`", "yes, for peers with `commit`"),
+            ("Modality Performed Procedure Step", "no", "yes, for peers with `announce`"),
+            ("Instance Availability Notification", "no", "yes, for peers with `announce`"),
             ("Query/Retrieve, Study Root: FIND, MOVE, GET", "yes, for peers with `query`", "no"),
         ),
     )
@@ -128,6 +131,22 @@ def _commitment(settings: DicomSettings) -> str:
     )
 
 
+def _hints(settings: DicomSettings) -> str:
+    refusals = table(("status", "when"), ((f"{code:04X}H", text) for code, text in hints.REFUSALS.items()))
+    return sections(
+        "## Modality Performed Procedure Step and Instance Availability Notification",
+        f"SOP classes `{hints.PROCEDURE_STEP}` (N-CREATE, N-SET) and `{hints.NOTIFICATION}` (N-CREATE), transfer "
+        f"syntaxes {listed(each.name for each in hint_service.TRANSFER_SYNTAXES)}. A message is answered with 0000H "
+        "once it is on disk. Of a step are kept its status, the studies of its Scheduled Step Attributes Sequence and "
+        "the objects of its Performed Series Sequence, of a notification its study and objects; nothing of the "
+        "patient. An N-CREATE without a SOP Instance UID is given one. A study is complete at once when all objects "
+        "that were named are here, and no image besides, and no step of it is in progress; one in progress holds it "
+        f"for {settings.hints.hold_hours:g} hours after its last word and the last image. Objects that are said to be "
+        "UNAVAILABLE are no longer waited for.",
+        refusals,
+    )
+
+
 def _calling() -> str:
     rows = (
         (f"{each.first:04X}H" if each.first == each.last else f"{each.first:04X}H to {each.last:04X}H", each.outcome)
@@ -151,7 +170,9 @@ def _archive() -> str:
         "## Query/Retrieve as user",
         f"Study Root: FIND `{study_root.FIND}`, MOVE `{study_root.MOVE}`, GET `{study_root.GET}`. Keys asked by: "
         "Accession Number, Study Instance UID, or Patient ID with modality and dates, always one value without "
-        "wildcards; answers that do not fit are dropped. MOVE names our AE title as its destination. GET proposes "
+        "wildcards; answers that do not fit are dropped. An object that a peer with `commit` never committed to is "
+        "asked for at the level IMAGE, by its Study, Series and SOP Instance UID. MOVE names our AE title as its "
+        "destination. GET proposes "
         f"{len(contexts)} contexts with the SCP role for storage; what it brings goes the way of what is sent. "
         "0000H with failed sub-operations counts as incomplete, and A801H names what to enter at the archive.",
     )
