@@ -16,6 +16,7 @@ from pynetdicom.presentation import PresentationContext
 from config.settings import Peer
 from integrations.dicom.association import prepare_pynetdicom
 from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from integrations.dicom.pausing import PausePoint
 from integrations.dicom.upper_layer import MAX_PDU_BYTES
 from integrations.tls import client_context, handshake_fault
 
@@ -92,6 +93,7 @@ def call_peer(
     except OSError as error:
         return Unreachable(f"{peer.host}:{peer.port} cannot be reached: {error.strerror}")
     if association.is_established:
+        association._reactor_checkpoint = PausePoint(association)
         return association
     if association.is_rejected:
         return _rejection(association, peer)
