@@ -102,6 +102,9 @@ class DicomSettings(Section):
     network_timeout_seconds: Annotated[
         float, Field(gt=0, description="How long a sender may be silent, within an object or between objects.")
     ] = 60
+    request_timeout_seconds: Annotated[
+        float, Field(gt=0, description="How long a caller may take to ask for an association (ARTIM timer), TLS apart.")
+    ] = 30
     unknown_classes: Annotated[
         bool,
         Field(description="Whether objects of private SOP classes, and of classes newer than this release, are taken."),

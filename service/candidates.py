@@ -18,6 +18,7 @@ from service.identities import current_id, same_patients
 from service.pairing import Decision, NeedsReview, Paired, Person, ReportKeys, StudyKeys, pair
 from service.results import results_changed
 from service.store.identity_tables import KnownAs
+from service.store.pairing_tables import KeptApart
 from service.store.states import PairingState
 from service.store.tables import OrderNumber, Pairing, Report, Study, row_id
 
@@ -116,6 +117,9 @@ def _with_candidates(
         select(OrderNumber).where(col(OrderNumber.report_id).in_(ids)).order_by(col(OrderNumber.id))
     ):
         orders[order.report_id].append(order)
+    apart: dict[int, set[int]] = defaultdict(set)
+    for parted in session.exec(select(KeptApart).where(col(KeptApart.report_id).in_(ids))):
+        apart[parted.report_id].add(parted.study_id)
     studies = _candidates(session, reports, [order.key for each in orders.values() for order in each])
     known_as = _known_as(session, {study.patient_id for study in studies})
     zone = ZoneInfo(settings.hl7.time_zone)
@@ -125,7 +129,8 @@ def _with_candidates(
         wanted: set[tuple[str, str | int | None]] = {("key", order.key) for order in orders[row_id(report)]}
         wanted |= {("uid", report.study_uid), ("patient", report.patient_id), ("number", report.patient_identifier)}
         shared = sorted({study for each in wanted if each[1] for study in sharing.get(each, ())})
-        yield report, report_keys(report, orders[row_id(report)]), [keys[study] for study in shared]
+        ours = report_keys(report, orders[row_id(report)], apart[row_id(report)])
+        yield report, ours, [keys[study] for study in shared]
 
 
 def _candidates(session: Session, reports: Sequence[Report], keys: Collection[str]) -> Sequence[Study]:
@@ -189,8 +194,8 @@ def _record(session: Session, report: Report, decision: Decision, there: Sequenc
     session.add(report)
 
 
-def report_keys(report: Report, numbers: Sequence[OrderNumber]) -> ReportKeys:
-    """Give the identifiers of a report as the rules compare them."""
+def report_keys(report: Report, numbers: Sequence[OrderNumber], apart: Collection[int]) -> ReportKeys:
+    """Give the identifiers of a report as the rules compare them, and the studies that a person parted it from."""
     return ReportKeys(
         accessions=tuple(each.key for each in numbers if each.is_accession),
         other_numbers=tuple(each.key for each in numbers if not each.is_accession),
@@ -207,6 +212,7 @@ def report_keys(report: Report, numbers: Sequence[OrderNumber]) -> ReportKeys:
         ),
         procedure=report.procedure,
         observed=report.observed,
+        apart=frozenset(apart),
     )
 
 

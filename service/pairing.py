@@ -36,7 +36,8 @@ class ReportKeys:
 
     `accessions` are the accession numbers that it covers, `other_numbers` its further order numbers: one of them may be
     the study's where a site has its accession numbers in another field. All are as they are compared
-    (`accession_keys`). `issuers` names who gave out each, where that is another than `accession_issuer`.
+    (`accession_keys`). `issuers` names who gave out each, where that is another than `accession_issuer`. `apart` are
+    the studies from which a person has parted it.
     """
 
     accessions: tuple[str, ...]
@@ -47,6 +48,7 @@ class ReportKeys:
     observed: datetime | None
     other_numbers: tuple[str, ...] = ()
     issuers: Mapping[str, str] = field(default_factory=dict)
+    apart: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,13 @@ def pair(report: ReportKeys, studies: Sequence[StudyKeys], window: timedelta) ->
         ("patient, procedure and time", lambda study: _same_patient_and_time(report, study, window)),
     )
     for how, fits in rules:
-        if candidates := [study for study in studies if fits(study)]:
+        if candidates := [study for study in studies if study.id not in report.apart and fits(study)]:
             return _decide(report, candidates, how)
+    for how, fits in rules:
+        if parted := tuple(study.id for study in studies if fits(study)):
+            return NeedsReview(
+                parted, f"The {how} fits, but a person has parted this report from its study. {_USE_PAIR}"
+            )
     return Unpaired(_why_unpaired(report))
 
 

@@ -232,7 +232,7 @@ class ReceivingServer(ThreadedAssociationServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Make the TLS handshake where there is one to be made; runs in the connection's own thread."""
         if self._tls is not None:
-            request.settimeout(self.ae.network_timeout)
+            request.settimeout(self.ae.acse_timeout)
             try:
                 request = self._tls.wrap_socket(request, server_side=True)
             except OSError as error:

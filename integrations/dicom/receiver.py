@@ -99,6 +99,7 @@ class Receiver:
             ae.add_supported_context(service.sop_class, list(service.transfer_syntaxes), scu_role=True, scp_role=True)
         ae.maximum_pdu_size = self._settings.max_pdu_bytes
         ae.maximum_associations = sys.maxsize  # `_decide` counts
+        ae.acse_timeout = self._settings.request_timeout_seconds  # the ARTIM timer
         ae.network_timeout = self._settings.network_timeout_seconds
         tls = server_context(self._settings.tls) if self._settings.tls else None
         surroundings = Surroundings(

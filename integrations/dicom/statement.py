@@ -76,7 +76,8 @@ def _accepting(settings: DicomSettings, peers: tuple[Peer, ...]) -> str:
         f"{who} Titles are compared with regard to case; spaces and NULs at their ends are padding. At most "
         f"{settings.max_associations} stand at one time, {settings.max_associations_per_peer} of one title from one "
         f"address. The longest PDU that is taken has {settings.max_pdu_bytes:,} bytes. A peer that is silent for "
-        f"{settings.network_timeout_seconds:g} s is given up. Asynchronous operations are not negotiated.",
+        f"{settings.network_timeout_seconds:g} s is given up, one that asks for no association within "
+        f"{settings.request_timeout_seconds:g} s too (ARTIM timer). Asynchronous operations are not negotiated.",
         "An association is rejected (PS3.8, table 9-21) in this order:",
         rejections,
     )

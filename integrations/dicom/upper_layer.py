@@ -25,6 +25,7 @@ _PDU_HEAD_BYTES = 6
 _READ_BYTES = 65536
 _LONGEST_PDU_SECONDS = 60.0
 _SHORTEST_SECONDS, _WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.01, 0.1, 1.0
+_HUNG_UP: int = getattr(select, "POLLRDHUP", 0)  # Linux; elsewhere only a reset is seen
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux
 
 
@@ -78,6 +79,8 @@ class UpperLayer(DULServiceProvider):
             cast(Any, self.assoc._server).note_fault(error)
         finally:
             cast(Any, self.assoc.dimse).discard_unfinished()
+            nothing: Any = None
+            self.to_user_queue.put(nothing)  # whoever waits for a request waits no longer
             self.bell.close()
             self._rope.close()
             self.resting.ring()
@@ -91,6 +94,17 @@ class UpperLayer(DULServiceProvider):
                 raise ValueError  # which pynetdicom answers as an invalid PDU
             return _Data(bytestream), "Evt10"
         return super()._decode_pdu(bytestream)
+
+
+def has_hung_up(association: Association) -> bool:
+    """Tell whether the peer has closed the connection, also where we have not come to read that."""
+    connection = association.dul.socket
+    poll = select.poll()
+    try:
+        poll.register(cast(Any, connection).socket, _HUNG_UP)
+        return bool(poll.poll(0))
+    except (AttributeError, OSError, TypeError, ValueError):  # closed by us
+        return True
 
 
 class _Data:

@@ -27,7 +27,9 @@ def pair(
         typer.Argument(help="Its Study Instance UID or accession number, or the ID of its patient."),
     ] = None,
     config: ConfigFile = None,
-    undo: Annotated[bool, typer.Option("--undo", help="Take back what a person paired.")] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take the pairing back, whoever made it; the two stay apart.")
+    ] = False,
     preview: Annotated[
         bool,
         typer.Option("--preview", help="Show what `rules.accession` would change; change nothing."),
@@ -40,16 +42,19 @@ def pair(
 ) -> None:
     """Pair a report with a study, and with no other; the structured reports of both studies follow.
 
+    With --undo the report is left to the rules, which pair it with none of the studies that it was taken from. STUDY
+    takes it from that one alone.
+
     Example: spinelabel pair 12 A123456 --config site.yaml
     """
     if preview:
         _preview(config, file, as_json=as_json)
         return
-    if report is None or (study is None) != undo:
+    if report is None or (study is None and not undo):
         raise typer.BadParameter("say REPORT and STUDY, REPORT and --undo, or --preview")
     if undo:
         with writing(database_of(config)) as session:
-            came = undo_pairing(session, report, load_settings(config), utc_now())
+            came = undo_pairing(session, report, load_settings(config), utc_now(), study)
         console.print(f"Report {report} is left to the rules again. It is {came}", markup=False, soft_wrap=True)
         return
     with writing(database_of(config)) as session:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlmodel import Session
 
-from service.store import identity_tables  # noqa: F401  # its tables are of the same schema
+from service.store import schema as schema  # rows are read with the tables that they refer to
 from service.store.history import keep_changes
 
 DATABASE = "spinelabel.sqlite"

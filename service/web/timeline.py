@@ -11,6 +11,7 @@ from integrations.dicom.hints import AVAILABLE
 from service.fetches import fetches_of, fetches_of_study
 from service.store.commitment_tables import Commitment, CommitmentReference
 from service.store.hint_tables import NamedInstance, StudyHint
+from service.store.pairing_tables import KeptApart
 from service.store.states import CommitmentState, ObjectState
 from service.store.tables import (
     Change,
@@ -73,6 +74,7 @@ _SAID = {
 def study_timeline(session: Session, study_id: int) -> list[Event]:
     """Give what happened to a study, to the reports paired with it, and to what was written about it."""
     paired = session.exec(select(Pairing).where(Pairing.study_id == study_id)).all()
+    parted = session.exec(select(KeptApart).where(KeptApart.study_id == study_id)).all()
     current = session.exec(select(Report).where(col(Report.id).in_([each.report_id for each in paired]))).all()
     versions = _versions(session, current)
     documents = session.exec(select(Document).where(Document.study_id == study_id).order_by(col(Document.id))).all()
@@ -80,7 +82,7 @@ def study_timeline(session: Session, study_id: int) -> list[Event]:
         [
             *_objects(session, study_id),
             *_reports(session, versions),
-            *(Event(each.created, f"Paired by {each.how}", each.evidence, "done") for each in paired),
+            *_pairings(paired, parted),
             *_changes(session, ("images", "document"), [study_id]),
             *_changes(session, ("fetch",), [row_id(fetch) for fetch in fetches_of_study(session, study_id)]),
             *_changes(session, ("object",), _object_numbers(session, study_id)),
@@ -100,13 +102,22 @@ def message_timeline(session: Session, message: Message) -> list[Event]:
     reports = session.exec(select(Report).where(Report.message_id == message.id)).all()
     numbers = [row_id(report) for report in reports]
     paired = session.exec(select(Pairing).where(col(Pairing.report_id).in_(numbers))).all()
+    parted = session.exec(select(KeptApart).where(col(KeptApart.report_id).in_(numbers))).all()
     return _in_order(
         [
             received,
-            *(Event(each.created, f"Paired by {each.how}", each.evidence, "done") for each in paired),
+            *_pairings(paired, parted),
             *_changes(session, ("labels", "pairing"), numbers),
             *_changes(session, ("fetch",), _fetches(session, reports)),
         ]
+    )
+
+
+def _pairings(paired: Sequence[Pairing], parted: Sequence[KeptApart]) -> Iterator[Event]:
+    yield from (Event(each.created, f"Paired by {each.how}", each.evidence, "done") for each in paired)
+    yield from (
+        Event(each.created, f"Report {each.report_id} is kept apart from the study, as a person said")
+        for each in parted
     )
 
 

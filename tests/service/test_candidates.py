@@ -15,6 +15,8 @@ from service.log import configure_log
 from service.store.database import reading, writing
 from service.store.states import WorkState
 from service.store.tables import Pairing, Patient, Report, Study, row_id
+from service.web.open_items import list_open_items
+from service.web.timeline import study_timeline
 from tests.service.messages import group, oru, receive
 from tests.service.rows import NOW
 
@@ -147,8 +149,45 @@ def test_what_a_person_paired_can_be_taken_back(engine: Engine, listening: Liste
     assert paired(engine) == [(right, "accession number")]
     # The structured reports of both are written anew, each with the earlier one as its predecessor.
     assert (results(engine, right), results(engine, wrong)) == (before[0] + 1, before[1] + 1)
+
+
+def test_what_a_person_took_apart_no_rule_pairs_again_and_a_person_may(engine: Engine, listening: Listening) -> None:
+    study = add_study(engine, "A1")
+    receive(listening, oru("1", group("Stenosis.", obr18="A1", obr22="20260302110000", obr25="F")))
+    with writing(engine) as session:
+        said = undo_pairing(session, 1, Settings(), NOW)
+    receive(listening, oru("2", group("No stenosis.", obr18="A1", obr22="20260302120000", obr25="C")))
+    with writing(engine) as session:
+        pair_waiting_reports(session, session.get_one(Study, study), Settings(), NOW)
+
+    assert "a person has parted this report from its study" in said
+    assert paired(engine, 1) == paired(engine, 2) == []
+    with reading(engine) as session:
+        open_items = {item.what: item.reason for item in list_open_items(session).items}
+        events = [event.what for event in study_timeline(session, study)]
+    assert "parted this report" in open_items["report 2"]
+    assert "Report 2 is kept apart from the study, as a person said" in events
     with writing(engine) as session, pytest.raises(UnknownItem, match="nothing to undo"):
-        undo_pairing(session, 1, Settings(), NOW)
+        undo_pairing(session, 2, Settings(), NOW)
+
+    with writing(engine) as session:
+        pair_by_hand(session, 2, "A1", NOW)
+    assert paired(engine, 2) == [(study, "by hand")]
+    with writing(engine) as session:
+        undo_pairing(session, 2, Settings(), NOW)
+    assert paired(engine, 2) == []
+
+
+def test_one_of_several_studies_is_taken_from_a_report(engine: Engine, listening: Listening) -> None:
+    add_study(engine, "A1")
+    other = add_study(engine, "A2")
+    receive(listening, oru("1", group("", obr18="A1")[:1], group("Stenosis.", obr18="A2", obr25="F")))
+    assert len(paired(engine)) == 2
+
+    with writing(engine) as session:
+        undo_pairing(session, 1, Settings(), NOW, "A1")
+
+    assert paired(engine) == [(other, "accession number")]
 
 
 def test_a_person_who_confirms_a_pairing_decides_it(engine: Engine, listening: Listening) -> None:

@@ -4,9 +4,10 @@ from typing import Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlmodel import AutoString, SQLModel
+from sqlmodel import AutoString
 
-from service.store import columns, commitment_tables, hint_tables, tables  # noqa: F401  # tables fill the metadata
+from service.store import columns
+from service.store.schema import METADATA
 
 
 def render_plainly(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
@@ -22,7 +23,7 @@ def render_plainly(kind: str, item: object, _context: AutogenContext) -> str | L
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=SQLModel.metadata,
+    target_metadata=METADATA,
     render_as_batch=True,
     render_item=render_plainly,
 )

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,22 +18,25 @@ from tests.odd.dicom.make_cases import write_case
 
 @dataclass
 class Shelf:
-    """Takes objects in place of the service's store; `fault` is raised instead of storing."""
+    """Takes objects in place of the service's store, each in `seconds`; `fault` is raised instead of storing."""
 
     folder: Path
     fault: Exception | None = None
+    seconds: float = 0.0
     received: list[ReceivedObject] = field(default_factory=list)
     refused: list[RefusedObject] = field(default_factory=list)
 
     def persist(self, received: ReceivedObject) -> StoreOutcome:
         if self.fault is not None:
             raise self.fault
+        time.sleep(self.seconds)
         known = self.file(received).exists()
         received.path.replace(self.file(received))
         self.received.append(received)
         return StoreOutcome.KNOWN_ALREADY if known else StoreOutcome.STORED
 
     def keep_refused(self, refused: RefusedObject) -> None:
+        time.sleep(self.seconds)
         refused.path.replace(self.folder / f"refused-{refused.sha256}")
         self.refused.append(refused)
 

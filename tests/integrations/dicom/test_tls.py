@@ -85,7 +85,7 @@ def test_a_client_without_tls_is_refused_and_said_to_speak_none(start: Start, ou
 
 
 def test_a_client_that_says_nothing_keeps_nobody_out_and_is_given_up(start: Start, ours: Certificate) -> None:
-    running = start(tls=own(ours), network_timeout_seconds=1)
+    running = start(tls=own(ours), request_timeout_seconds=1)
     peer = by_tls(running, authorities=ours.authority)
 
     with socket.create_connection(("127.0.0.1", running.receiver.port)) as silent:

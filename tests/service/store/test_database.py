@@ -14,11 +14,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import SQLModel, col, select
+from sqlmodel import col, select
 
 from config.held_folders import held
 from service.errors import NewerSchema
 from service.store.database import open_database, reading, writing
+from service.store.schema import METADATA
 from service.store.tables import Patient, Study
 from service.store.upgrade import MIGRATIONS, upgrade_database
 from service.workflows import prepare_workflows
@@ -49,9 +50,9 @@ def schema(path: Path) -> set[tuple[str, str]]:
 def test_migrations_build_the_schema_that_the_models_describe(tmp_path: Path) -> None:
     upgrade_database(tmp_path)
     with open_database(tmp_path).connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), SQLModel.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
-    SQLModel.metadata.create_all(create_engine(f"sqlite:///{tmp_path / 'models.sqlite'}"))
+    METADATA.create_all(create_engine(f"sqlite:///{tmp_path / 'models.sqlite'}"))
 
     assert schema(tmp_path / "spinelabel.sqlite") == schema(tmp_path / "models.sqlite")
 

@@ -93,7 +93,13 @@ def _tables() -> None:
 
 def _fill() -> None:
     """Give rows of an earlier release what was theirs: until now a patient's row held what the first object said."""
-    op.execute("update patient set assigner = authority")
+    # Objects seldom name who gave a number out; where all reports with it name one authority, it was that one.
+    op.execute(
+        "update patient set assigner = case when authority = '' and (select count(*) from patient as other "
+        "where other.identifier = patient.identifier) = 1 and (select count(distinct patient_authority) from report "
+        "where patient_identifier = patient.identifier and patient_authority != '') = 1 then (select "
+        "max(patient_authority) from report where patient_identifier = patient.identifier) else authority end"
+    )
     op.execute(
         "update study set accession_key = accession, sent_patient_id = patient_id, "
         "patient_identifier = coalesce((select identifier from patient where patient.id = study.patient_id), ''), "
@@ -102,10 +108,12 @@ def _fill() -> None:
         "birth_date = (select birth_date from patient where patient.id = study.patient_id), "
         "sex = (select sex from patient where patient.id = study.patient_id)"
     )
-    # Only an authority that fits is sure to name the same patient; others are found by their number all the same.
+    # The patient of that authority, or where none is named the only one; others are found by their number all the same.
     op.execute(
-        "update report set patient_id = (select id from patient where patient.identifier = report.patient_identifier "
-        "and patient.authority = report.patient_authority) where patient_identifier != ''"
+        "update report set patient_id = (select min(id) from patient where identifier = report.patient_identifier "
+        "and (report.patient_authority in (authority, assigner) or (report.patient_authority = '' and (select count(*) "
+        "from patient as other where other.identifier = report.patient_identifier) = 1))) "
+        "where patient_identifier != ''"
     )
     op.execute("update report set sent_patient_id = patient_id")
     op.execute("update order_number set key = number")
