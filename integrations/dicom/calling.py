@@ -22,16 +22,19 @@ from integrations.tls import client_context, handshake_fault
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 
-_REJECTED_TRANSIENT = 2
-_REJECTIONS = {
+REJECTED = {1: "refused", 2: "tried again"}
+"""What is made of the result of an A-ASSOCIATE-RJ, permanent and transient (PS3.8, table 9-21)."""
+REJECTIONS = {
     (1, 1): "no reason given",
     (1, 2): "application context not supported",
     (1, 3): "it does not know our AE title",
     (1, 7): "its AE title is another one",
+    (2, 1): "no reason given",
     (2, 2): "protocol version not supported",
     (3, 1): "temporary congestion",
     (3, 2): "too many associations",
-}  # source, diagnostic: PS3.8, table 9-21
+}
+"""What an A-ASSOCIATE-RJ says by source and diagnostic (PS3.8, table 9-21)."""
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,9 @@ def _rejection(association: Association, peer: Peer) -> Refused | Unreachable:
     answer = association.acceptor.primitive
     if answer is None:
         return Unreachable(f"{peer.name} rejected the association")
-    why = next((text for key, text in _REJECTIONS.items() if key == (answer.result_source, answer.diagnostic)), "other")
+    why = next((text for key, text in REJECTIONS.items() if key == (answer.result_source, answer.diagnostic)), "other")
     text = f"{peer.name} rejected the association: {why}"
-    return Unreachable(text) if answer.result == _REJECTED_TRANSIENT else Refused(None, text)
+    return Unreachable(text) if REJECTED.get(answer.result or 1) == "tried again" else Refused(None, text)
 
 
 def not_taken(peer: str, sop_class: UID | None) -> str:

@@ -16,6 +16,7 @@ A refusal's text is the Error Comment (0000,0902) that the sender sees: at most 
 never its value. Statuses: PS3.4 Table B.2-1.
 """
 
+from integrations.dicom.commitment_answers import DUPLICATE_TRANSACTION, NOT_AUTHORIZED, Answer
 from integrations.errors import DicomError
 
 
@@ -62,20 +63,20 @@ class UnusableReference(DicomError):
 class CommitmentRefused(DicomError):
     """A request for storage commitment is refused; the comment is as that of a `Refusal`."""
 
-    def __init__(self, status: int, comment: str) -> None:
+    def __init__(self, answer: Answer, comment: str) -> None:
         super().__init__(comment)
-        self.status, self.comment = status, comment[:64]
+        self.answer, self.comment = answer, comment[:64]
 
 
 class MayNotAsk(CommitmentRefused):
     """The calling title is none that may ask us to commit (PS3.7, C.4.3: not authorized)."""
 
     def __init__(self) -> None:
-        super().__init__(0x0124, "This calling AE title may not ask for storage commitment")
+        super().__init__(NOT_AUTHORIZED, "This calling AE title may not ask for storage commitment")
 
 
 class TransactionOpen(CommitmentRefused):
     """A request of the same Transaction UID has not been reported yet (PS3.3, C.14.1.1)."""
 
     def __init__(self) -> None:
-        super().__init__(0x0131, "A request with this Transaction UID (0008,1195) is open")
+        super().__init__(DUPLICATE_TRANSACTION, "A request with this Transaction UID (0008,1195) is open")
