@@ -4,12 +4,14 @@ import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
@@ -80,7 +82,12 @@ def call_peer(
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ANSWER_SECONDS
     connected: list[Event] = []
     faults: list[OSError] = []
-    ours: list[Any] = [(evt.EVT_CONN_OPEN, _send_at_once), (evt.EVT_CONN_OPEN, connected.append)]
+    rejections: list[A_ASSOCIATE_RJ] = []
+    ours: list[Any] = [
+        (evt.EVT_CONN_OPEN, _send_at_once),
+        (evt.EVT_CONN_OPEN, connected.append),
+        (evt.EVT_PDU_RECV, partial(_keep_rejection, rejections)),
+    ]
     try:
         association = ae.associate(
             peer.host,
@@ -96,8 +103,8 @@ def call_peer(
         return Unreachable(f"{peer.host}:{peer.port} cannot be reached: {error.strerror}")
     if association.is_established:
         return association
-    if association.is_rejected:
-        return _rejection(association, peer)
+    if rejections:
+        return _rejection(rejections[0], peer)
     if association.rejected_contexts:
         return Refused(None, not_taken(peer.name, association.rejected_contexts[0].abstract_syntax))
     if faults:
@@ -139,11 +146,15 @@ def _send_at_once(event: Event) -> None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _rejection(association: Association, peer: Peer) -> Refused | Unreachable:
-    answer = association.acceptor.primitive
-    if answer is None:
-        return Unreachable(f"{peer.name} rejected the association")
-    why = next((text for key, text in REJECTIONS.items() if key == (answer.result_source, answer.diagnostic)), "other")
+def _keep_rejection(rejections: list[A_ASSOCIATE_RJ], event: Event) -> None:
+    """Keep what pynetdicom overlooks where the connection is closed again before it looks whether there is one."""
+    if isinstance(event.pdu, A_ASSOCIATE_RJ):
+        rejections.append(event.pdu)
+
+
+def _rejection(answer: A_ASSOCIATE_RJ, peer: Peer) -> Refused | Unreachable:
+    place = (answer.source, answer.reason_diagnostic)
+    why = next((text for key, text in REJECTIONS.items() if key == place), "other")
     text = f"{peer.name} rejected the association: {why}"
     return Unreachable(text) if REJECTED.get(answer.result or 1) == "tried again" else Refused(None, text)
 
