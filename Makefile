@@ -9,10 +9,10 @@ demo: $(VENV)/installed
 	$(BIN)/spinelabel demo --once --out demo
 
 test: $(VENV)/test-installed check
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" --durations 30
 
 test-long: $(VENV)/test-installed
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long --durations 0
 
 # A hundred thousand inputs, or ten minutes of them.
 fuzz: $(VENV)/test-installed

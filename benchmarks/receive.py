@@ -55,26 +55,31 @@ class _NoLog:
         print(event, fields, file=sys.stderr)
 
 
-def _serve(folder: Path, pipe: Connection) -> None:
+def _serve(folder: Path, settings: DicomSettings, pipe: Connection) -> None:
     """Run our receiver on our store in this process until the pipe says so."""
     upgrade_database(folder)
     receiving = Receiving(open_database(folder), ObjectStore(folder), Settings(data=folder))
     intake = Intake(receiving.store.incoming, receiving.persist, receiving.keep_refused)
-    receiver = start_receiver(DicomSettings(port=0), intake, _NoLog())
+    receiver = start_receiver(settings, intake, _NoLog())
     pipe.send(receiver.port)
     pipe.recv()
     receiver.stop()
 
 
 @contextmanager
-def ours(folder: Path) -> Iterator[Peer]:
+def receiving(folder: Path, settings: DicomSettings) -> Iterator[Peer]:
     """Run our receiver on our store as a process of its own."""
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(folder, there))
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(folder, settings, there))
     process.start()
     yield Peer(name="ours", ae_title="SPINELABEL", port=here.recv())
     here.send("stop")
     process.join(30)
+
+
+def ours(folder: Path) -> AbstractContextManager[Peer]:
+    """Run our receiver as shipped."""
+    return receiving(folder, DicomSettings(port=0))
 
 
 @contextmanager

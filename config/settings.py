@@ -22,6 +22,7 @@ from config.conditions import EMBEDDED_CONDITIONS
 from config.errors import UnusableSettings
 from config.fetch_settings import FetchSettings
 from config.files import read_yaml
+from config.hint_settings import HintSettings
 from config.image_settings import ImageSettings
 from config.rule_settings import RuleSettings
 from config.section import Section
@@ -43,10 +44,11 @@ class Peer(Section):
     host: Annotated[str, Field(description="Its address or name; it may send from there alone.")] = "127.0.0.1"
     port: Annotated[Port, Field(description="Its port.")] = 104
     may: Annotated[
-        tuple[Literal["send", "query", "commit"], ...],
+        tuple[Literal["send", "query", "commit", "announce"], ...],
         Field(
             description="What it and we may ask of each other: `send` lets it send us objects, `query` lets us find "
-            "and fetch studies there, `commit` lets both ask the other to commit to what was sent."
+            "and fetch studies there, `commit` lets both ask the other to commit to what was sent, `announce` lets it "
+            "tell us that a study is under way or complete."
         ),
     ] = ("send",)
     tls: Annotated[TlsSettings | None, Field(description="How we reach it by TLS; null reaches it without.")] = None
@@ -87,6 +89,7 @@ class DicomSettings(Section):
     ] = "ISO_IR 100"
     max_associations: Annotated[int, Field(ge=1, description="Associations at one time.")] = 20
     commitment: CommitmentSettings = CommitmentSettings()
+    hints: HintSettings = HintSettings()
     max_associations_per_peer: Annotated[
         int, Field(ge=1, description="Associations at one time of one title from one address.")
     ] = 10

@@ -11,6 +11,7 @@ from config.settings import Peer, Settings
 from integrations.dicom.commitment_service import CommitmentDoor
 from service.commitments import Commitments, report_to
 from service.confirmations import Confirmations, ask
+from service.seeking import seek
 from service.store.columns import utc_now
 from service.store.objects import ObjectStore
 
@@ -31,6 +32,7 @@ def commitment_rounds(engine: Engine, store: ObjectStore, settings: Settings) ->
         def commit_once() -> None:
             report_to(commitments, peer, utc_now())
             ask(confirmations, peer, utc_now())
+            seek(confirmations, peer, utc_now())
 
         return commit_once
 

@@ -4,10 +4,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from config.settings import PairingSettings
+from config.settings import DicomSettings, PairingSettings
 from service.store.states import WorkState
 
 SETTLED = frozenset({WorkState.DONE, WorkState.FAILED})
+
+
+@dataclass(frozen=True)
+class Hinted:
+    """What peers said of a study's objects, against what is here.
+
+    Attributes:
+        peers: who named objects.
+        in_progress: when last was heard of a procedure step that goes on; None where none does.
+        named: how many objects they named.
+        missing: how many of those are not here.
+        unnamed: how many images are here that nobody named.
+    """
+
+    peers: tuple[str, ...] = ()
+    in_progress: datetime | None = None
+    named: int = 0
+    missing: int = 0
+    unnamed: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether what was named has come, and nothing else."""
+        return self.named > 0 and self.in_progress is None and not self.missing and not self.unnamed
+
+    @property
+    def sentence(self) -> str:
+        """Say it, where something is missing."""
+        if not self.missing:
+            return ""
+        return f"{' and '.join(self.peers)} named {self.named} objects of it, and {self.missing} of them have not come."
 
 
 @dataclass(frozen=True)
@@ -16,8 +47,8 @@ class StudyProgress:
 
     `reports` holds the labelling state and time of arrival of each paired report; `is_written` says that a structured
     report was written before, which the new one supersedes. `complete_since` is when a person said to wait for nothing
-    more. `is_disowned` says that a person or a report numbers levels otherwise than the images were read, and
-    `is_prior` that it was fetched only as an earlier study of a patient.
+    more. `is_disowned` says that a person or a report numbers levels otherwise than the images were read, `is_prior`
+    that it was fetched only as an earlier study of a patient, and `hinted` is what peers said of its objects.
     """
 
     images: WorkState
@@ -28,6 +59,7 @@ class StudyProgress:
     complete_since: datetime | None = None
     is_disowned: bool = False
     is_prior: bool = False
+    hinted: Hinted = Hinted()
 
 
 @dataclass(frozen=True)
@@ -48,17 +80,24 @@ class NotYet:
         return self.until or datetime(9999, 1, 1, tzinfo=UTC)
 
 
-def reading_due(study: StudyProgress, quiet: timedelta, now: datetime) -> Due | NotYet:
+def reading_due(study: StudyProgress, rules: DicomSettings, now: datetime) -> Due | NotYet:
     """Decide whether the images of a study are complete, so that they can be read.
 
-    They are when nothing has come for the quiet time, which each late image begins anew, or when a person said so after
-    the last of them.
+    They are when a person said so after the last of them, or when all that peers named is here and nothing else; else
+    when nothing has come for the quiet time, which each late image begins anew, and no procedure step goes on.
     """
     if study.last_image is None:
         return NotYet("waits for its images", None)
     if study.complete_since is not None and study.last_image <= study.complete_since:
         return Due()
-    until = study.last_image + quiet
+    if study.hinted.is_whole:
+        return Due()
+    if study.hinted.in_progress is not None:
+        last = max(study.last_image, study.hinted.in_progress)
+        held = last + timedelta(hours=rules.hints.hold_hours)
+        if now < held:
+            return NotYet("waits for a procedure step that is in progress", held)
+    until = study.last_image + timedelta(seconds=rules.study_quiet_seconds)
     return Due() if now >= until else NotYet("waits for its images to be complete", until)
 
 

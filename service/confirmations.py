@@ -1,7 +1,8 @@
 """Storage commitment that we ask of destinations: whether they keep the structured reports that they took.
 
 Each time that a delivery is asked about has its row. One that got no answer in time is given up, and the next takes its
-place under another Transaction UID and with twice the time. What is said of an earlier one counts all the same.
+place under another Transaction UID and with twice the time. What is said of an earlier one counts all the same. Where
+nothing more is to be waited for and the peer may be queried, `seeking` looks there for the report.
 """
 
 from collections.abc import Sequence
@@ -45,14 +46,14 @@ class Confirmations:
 
         Said twice, as when our answer was lost, it counts once.
         """
-        titles = {peer.name: peer.ae_title.strip() for peer in self.settings.peers if "commit" in peer.may}
+        peers = {p.name: p for p in self.settings.peers if "commit" in p.may and p.ae_title.strip() == title}
         with writing(self.engine) as session:
             asked = select(Commitment).where(Commitment.transaction_uid == report.transaction_uid)
             rows = session.exec(asked.where(col(Commitment.delivery_id).is_not(None))).all()
-            ours = [row for row in rows if titles.get(row.peer) == title]
+            ours = [row for row in rows if row.peer in peers]
             for row in ours:
                 if row.state != CommitmentState.ENDED:
-                    _note_report(session, row, report, now or utc_now())
+                    _note_report(session, peers[row.peer], row, report, now or utc_now())
         return bool(ours)
 
 
@@ -101,7 +102,7 @@ def ask(confirmations: Confirmations, peer: Peer, now: datetime) -> None:
         )
         with writing(confirmations.engine) as session:
             for row in rows:
-                _note(session, session.get_one(Commitment, row_id(row), with_for_update=True), answer, now)
+                _note(session, peer, session.get_one(Commitment, row_id(row), with_for_update=True), answer, now)
 
 
 def _due(session: Session, peer: Peer, now: datetime) -> dict[str, list[Commitment]]:
@@ -130,7 +131,7 @@ def _reference(store: ObjectStore, file: str) -> Reference:
     return Reference(str(meta.MediaStorageSOPClassUID), str(meta.MediaStorageSOPInstanceUID))
 
 
-def _note(session: Session, row: Commitment, answer: Taken | NotOffered, now: datetime) -> None:
+def _note(session: Session, peer: Peer, row: Commitment, answer: Taken | NotOffered, now: datetime) -> None:
     """Note how a peer took the request; its report may have come meanwhile."""
     if row.state != CommitmentState.WAITING:
         return
@@ -139,10 +140,10 @@ def _note(session: Session, row: Commitment, answer: Taken | NotOffered, now: da
         row.state, row.answer = CommitmentState.ASKED, ""
         let_go(session, row, now)
     elif isinstance(answer, NotOffered):
-        _give_up(session, row, f"{row.peer} does not offer storage commitment: {answer.reason}.", now)
+        _give_up(session, peer, row, f"{row.peer} does not offer storage commitment: {answer.reason}.", now)
     elif isinstance(answer, Refused) and answer.status is not None:
         said = f"{answer.status:04X}H {answer.comment}".strip()
-        _give_up(session, row, f"{row.peer} refuses to be asked for storage commitment: {said}.", now)
+        _give_up(session, peer, row, f"{row.peer} refuses to be asked for storage commitment: {said}.", now)
     else:
         reason = answer.reason if isinstance(answer, Unreachable) else answer.comment
         until = put_off(session, row, now)
@@ -150,9 +151,9 @@ def _note(session: Session, row: Commitment, answer: Taken | NotOffered, now: da
     session.add(row)
 
 
-def _note_report(session: Session, row: Commitment, report: CommitmentReport, now: datetime) -> None:
+def _note_report(session: Session, peer: Peer, row: Commitment, report: CommitmentReport, now: datetime) -> None:
     """Note what a report says of the delivery of a row. That it is not kept counts only of the newest sending."""
-    delivery, uid = _asked_about(session, row)
+    delivery, uid = asked_about(session, row)
     failure = next((failed.reason for failed in report.failed if failed.reference.sop_instance_uid == uid), None)
     is_kept = any(reference.sop_instance_uid == uid for reference in report.kept)
     row.state, row.ended = CommitmentState.ENDED, now
@@ -171,7 +172,7 @@ def _note_report(session: Session, row: Commitment, report: CommitmentReport, no
             warning = delivery.answer if delivery.state == DeliveryState.DELIVERED else ""
             delivery.state, delivery.answer = DeliveryState.KEPT, warning
     else:
-        _give_up(session, row, f"The report of {row.peer} does not name it.", now)
+        _give_up(session, peer, row, f"The report of {row.peer} does not name it.", now)
     session.add(row)
     session.add(delivery)
 
@@ -185,7 +186,7 @@ def _expire(session: Session, settings: Settings, peer: Peer, now: datetime) -> 
         .limit(AT_A_TIME)
     )
     for row in session.exec(late).all():
-        delivery, _ = _asked_about(session, row)
+        delivery, _ = asked_about(session, row)
         was_asked = row.state == CommitmentState.ASKED
         asked = select(func.count()).where(Commitment.delivery_id == delivery.id)
         times = session.exec(asked.where(col(Commitment.asked) >= (delivery.delivered or row.asked))).one()
@@ -201,22 +202,32 @@ def _expire(session: Session, settings: Settings, peer: Peer, now: datetime) -> 
             session.add(row)
             ask_whether_kept(session, delivery, settings, now)
         else:
-            _give_up(session, row, reason, now)
+            _give_up(session, peer, row, reason, now)
 
 
-def _give_up(session: Session, row: Commitment, reason: str, now: datetime) -> None:
-    """Say that it is not confirmed that a delivery is kept. Here a C-FIND at the peer could confirm it instead."""
+def _give_up(session: Session, peer: Peer, row: Commitment, reason: str, now: datetime) -> None:
+    """Wait for no report any more; where the peer may be queried it is asked so whether it has the object."""
+    delivery, _ = asked_about(session, row)
+    if "query" in peer.may and delivery.state == DeliveryState.DELIVERED:
+        row.state, row.answer, row.ended = CommitmentState.SOUGHT, reason, None
+        session.add(row)
+    else:
+        leave_unconfirmed(session, row, reason, now)
+
+
+def leave_unconfirmed(session: Session, row: Commitment, reason: str, now: datetime) -> None:
+    """Say that it is not confirmed that a delivery is kept, unless it was sent again meanwhile."""
     row.state, row.ended, row.answer = CommitmentState.GIVEN_UP, now, reason
     session.add(row)
-    delivery, _ = _asked_about(session, row)
-    if delivery.state == DeliveryState.DELIVERED:
+    delivery, _ = asked_about(session, row)
+    if delivery.state == DeliveryState.DELIVERED and row.asked >= (delivery.delivered or row.asked):
         again = f"`spinelabel outbox retry {delivery.id}` sends it again and asks anew."
         delivery.state = DeliveryState.NOT_CONFIRMED
         delivery.answer = f"{reason} That it is kept is not confirmed. {again}"
         session.add(delivery)
 
 
-def _asked_about(session: Session, row: Commitment) -> tuple[Delivery, str]:
+def asked_about(session: Session, row: Commitment) -> tuple[Delivery, str]:
     """Give the delivery that a row is about, with the SOP Instance UID of its document."""
     found = select(Delivery, Document.sop_instance_uid).join(Document).where(Delivery.id == row.delivery_id)
     return session.exec(found).one()

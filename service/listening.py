@@ -4,6 +4,8 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from sqlalchemy import Engine, true
 from sqlmodel import Session, col, select
@@ -22,6 +24,16 @@ from service.store.commits import Commits
 from service.store.database import writing
 from service.store.states import MessageState
 from service.store.tables import Message, row_id
+from service.usual_messages import file_usual_messages
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A message that was read, and how it is to be answered."""
+
+    received: ReceivedMessage
+    message: ReadMessage
+    answer: Answer
 
 
 @dataclass(frozen=True)
@@ -31,10 +43,10 @@ class Listening:
     engine: Engine
     settings: Settings
     log: FilteringBoundLogger
-    commits: Commits = field(init=False)
+    commits: Commits[Arrived, dict[str, object]] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "commits", Commits(self.engine))
+        object.__setattr__(self, "commits", Commits(self.engine, partial(file_together, self.settings)))
 
     def receive(self, received: ReceivedMessage) -> Answer:
         """Keep a message and what it carries, then say how to acknowledge it; both are on disk when this returns."""
@@ -51,7 +63,7 @@ class Listening:
         originally = message.rules.answers_originally
         answer = acknowledge(message.header, message.fault, stamp, originally=originally)
         try:
-            kept = self.commits.write(lambda session: self._file(session, received, message, answer))
+            kept = self.commits.write(Arrived(received, message, answer))
         except Exception as error:  # noqa: BLE001  # the message is kept whatever its report does to us
             self.log.error("report not filed", error=type(error).__name__)
             answer = acknowledge(message.header, UNFILED, stamp, originally=originally)
@@ -70,40 +82,51 @@ class Listening:
         reason = f"{incomplete.reason[:1].upper()}{incomplete.reason[1:]}. {then}"
         self._keep(incomplete, None, MessageState.INCOMPLETE, reason)
 
-    def _file(
-        self, session: Session, received: ReceivedMessage, message: ReadMessage, answer: Answer
-    ) -> dict[str, object]:
-        row = _message_row(received, answer)
-        file_message(Filing(session, self.settings, received.received_at), row, message, received.notes)
-        return {"message": row_id(row), "state": row.state, "ack": row.ack_code}
-
     def _keep(
         self, received: ReceivedMessage | IncompleteMessage, answer: Answer | None, state: MessageState, reason: str
     ) -> None:
         with writing(self.engine) as session:
             # Without sender and control id, so that the same message sent again is processed, not taken for a repeat.
-            row = _message_row(received, answer)
+            row = Message(**_received_values(received, answer))
             row.state, row.reason = state, reason
             session.add(row)
+
+
+def file_together(settings: Settings, session: Session, arrived: Sequence[Arrived]) -> list[dict[str, object]]:
+    """File messages that came at one time, all that are usual first; gives what the log says of each."""
+    values = [
+        _received_values(each.received, each.answer) | _read_values(each.message, each.received.notes)
+        for each in arrived
+    ]
+    usual = file_usual_messages(session, settings, values, [each.message for each in arrived])
+    said: list[dict[str, object]] = []
+    for place, each in enumerate(arrived):
+        number, state = usual.get(place), MessageState.REPORT
+        if number is None:
+            row = Message(**values[place])
+            filing = Filing(session, settings, each.received.received_at)
+            file_message(filing, row, each.message, each.received.notes)
+            number, state = row_id(row), row.state
+        said.append({"message": number, "state": state, "ack": values[place]["ack_code"]})
+    return said
 
 
 def file_message(filing: Filing, row: Message, message: ReadMessage, batch_notes: Sequence[str]) -> None:
     """Write a message's row, decide what it is, and file its reports; a row that is there already is decided anew."""
     session = filing.session
-    sender = f"{message.sender}|{message.sending_facility}"
+    for name, value in _read_values(message, batch_notes).items():
+        setattr(row, name, value)
     earlier = session.exec(
-        select(Message)
-        .where(Message.sender == sender, Message.control_id == message.control_id)
+        select(Message.id, Message.sha256)
+        .where(Message.sender == row.sender, Message.control_id == row.control_id)
         .where(Message.state != MessageState.REFUSED)  # what was refused is taken when it can be
         .where(true() if row.id is None else col(Message.id) != row.id)
         .order_by(col(Message.id))
     ).all()
-    row.sender, row.reason = sender, ""
-    row.control_id, row.message_type = message.control_id, message.message_type
-    row.notes = [*batch_notes, *message.notes]
-    same = next((before for before in earlier if before.sha256 == row.sha256), None)
+    row.reason = ""
+    same = next((number for number, sha256 in earlier if sha256 == row.sha256), None)
     if same is not None:
-        row.state, row.repeat_of = MessageState.REPEATED, same.id
+        row.state, row.repeat_of = MessageState.REPEATED, same
     elif message.fault is not None:
         row.state = MessageState.REFUSED
         row.reason = f"{message.fault.place}: {message.fault.problem} Correct it at the sender and send it again."
@@ -123,14 +146,23 @@ def file_message(filing: Filing, row: Message, message: ReadMessage, batch_notes
         session.add(row)
 
 
-def _message_row(received: ReceivedMessage | IncompleteMessage, answer: Answer | None) -> Message:
+def _read_values(message: ReadMessage, batch_notes: Sequence[str]) -> dict[str, Any]:
+    return {
+        "sender": f"{message.sender}|{message.sending_facility}",
+        "control_id": message.control_id,
+        "message_type": message.message_type,
+        "notes": [*batch_notes, *message.notes],
+    }
+
+
+def _received_values(received: ReceivedMessage | IncompleteMessage, answer: Answer | None) -> dict[str, Any]:
     given = (answer.commit or answer.application) if answer else None
-    return Message(
-        received=received.received_at,
-        peer=received.peer,
-        sha256=hashlib.sha256(received.raw).hexdigest(),
-        raw=received.raw,
-        ack_code=given.code if given else None,
-        ack=b"".join(answer.messages()) if answer else None,
-        state=MessageState.KEPT,
-    )
+    return {
+        "received": received.received_at,
+        "peer": received.peer,
+        "sha256": hashlib.sha256(received.raw).hexdigest(),
+        "raw": received.raw,
+        "ack_code": given.code if given else None,
+        "ack": b"".join(answer.messages()) if answer else None,
+        "state": MessageState.KEPT,
+    }

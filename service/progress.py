@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from service.completion import StudyProgress
 from service.fetches import priors_among
+from service.hinted import hinted_studies
 from service.store.states import WorkState
 from service.store.tables import Document, Pairing, Report, Study, row_id
 
@@ -27,6 +28,7 @@ def studies_progress(session: Session, studies: Sequence[Study]) -> dict[int, St
         reports[number].append((WorkState(state), received))
     written = set(session.exec(select(Document.study_id).where(col(Document.study_id).in_(numbers))))
     priors = priors_among(session, studies)
+    hinted = hinted_studies(session, studies)
     return {
         number: StudyProgress(
             images=study.images,
@@ -37,6 +39,7 @@ def studies_progress(session: Session, studies: Sequence[Study]) -> dict[int, St
             complete_since=study.complete_since,
             is_disowned=study.is_disowned,
             is_prior=number in priors,
+            hinted=hinted[number],
         )
         for number, study in zip(numbers, studies, strict=True)
     }

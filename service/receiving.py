@@ -1,10 +1,10 @@
 """What happens to a received DICOM object before it is answered: its bytes to their place, its rows to the database."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,7 +25,7 @@ from service.store.room import check_room, remove_unnamed, take_room
 from service.store.states import ObjectState, WorkState
 from service.store.tables import Instance, Series, Study, row_id
 from service.study_images import is_image
-from service.usual_objects import file_usual_object, instance_values
+from service.usual_objects import file_usual_objects, instance_values
 
 IN_USE = (ObjectState.STORED, ObjectState.HEADER)
 """Of the objects of one UID the one that counts, with its pixels or without, has one of these states."""
@@ -51,16 +51,25 @@ class _Comparison:
 
 
 @dataclass(frozen=True)
+class _Filing:
+    """An object whose bytes are in place, to be filed."""
+
+    received: ReceivedObject
+    placed: _Placed
+    compared: _Comparison | None
+
+
+@dataclass(frozen=True)
 class Receiving:
     """Where received objects go. What several associations bring at one time is written in one transaction."""
 
     engine: Engine
     store: ObjectStore
     settings: Settings
-    commits: Commits = field(init=False)
+    commits: Commits[_Filing, StoreOutcome | Instance] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "commits", Commits(self.engine))
+        object.__setattr__(self, "commits", Commits(self.engine, self._file_together))
 
     def persist(self, received: ReceivedObject) -> StoreOutcome:
         """Keep an object; it is safely on disk, with its rows, when this returns.
@@ -75,8 +84,7 @@ class Receiving:
         compared: _Comparison | None = None
         try:
             while True:
-                file = partial(self._file, received=received, placed=placed, compared=compared)
-                found = self.commits.write(file)
+                found = self.commits.write(_Filing(received, placed, compared))
                 if isinstance(found, StoreOutcome):
                     return found
                 # Outside of the transaction, since both files are read.
@@ -98,34 +106,42 @@ class Receiving:
                 instance.state = ObjectState.REFUSED
                 instance.reason = f"{refused.refusal.comment}. {what_to_do(refused.refusal)}"
                 session.add(instance)
-                self._count(session, placed)
+                self._count(session, placed.size_bytes)
         except Exception:
             self._take_back(placed, refused.sha256)
             raise
 
-    def _file(
-        self, session: Session, *, received: ReceivedObject, placed: _Placed, compared: _Comparison | None
-    ) -> StoreOutcome | Instance:
-        """File an object whose bytes are in place; gives the one of its UID that it must be compared with first."""
-        if not self.store.path(placed.file).exists():  # the same content was taken away by retention at this moment
+    def _file_together(self, session: Session, filings: Sequence[_Filing]) -> list[StoreOutcome | Instance]:
+        """File objects that came at one time, all that are usual first."""
+        now = utc_now()
+        if not all(self.store.path(filing.placed.file).exists() for filing in filings):
+            # The same content was taken away by retention at this moment.
             raise OutOfResources("The object could not be filed")
-        header, now = received.header, utc_now()
-        if file_usual_object(session, received, placed.file, now):
-            self._count(session, placed)
-            return StoreOutcome.STORED
+        usual = file_usual_objects(session, [(filing.received, filing.placed.file) for filing in filings], now)
+        if usual:
+            self._count(session, sum(filings[place].placed.size_bytes for place in usual))
+        return [
+            StoreOutcome.STORED if place in usual else self._file(session, filing, now)
+            for place, filing in enumerate(filings)
+        ]
+
+    def _file(self, session: Session, filing: _Filing, now: datetime) -> StoreOutcome | Instance:
+        """File an object whose bytes are in place; gives the one of its UID that it must be compared with first."""
+        received, placed, compared = filing.received, filing.placed, filing.compared
+        header = received.header
         came_before = session.exec(select(Instance).where(Instance.sop_instance_uid == header.sop_instance_uid)).all()
         known = next((before for before in came_before if before.sha256 == received.sha256), None)
         first = next((before for before in came_before if before.state in IN_USE), None)
         if known is not None and _is_nothing_new(known, first):
             if known.file != placed.file:  # its pixels had been removed, and have now come again
                 known.file = placed.file
-                self._count(session, placed)
+                self._count(session, placed.size_bytes)
             return StoreOutcome.KNOWN_ALREADY
         if first is not None and known is None and not _is_compared(compared, first):
             return first
         instance = known or Instance(**instance_values(received, placed.file, now))
         instance.file, instance.sop_instance_uid = placed.file, header.sop_instance_uid
-        self._count(session, placed)
+        self._count(session, placed.size_bytes)
         if first is None:
             file_under_study(session, self.settings, instance, header)
         elif known is not None:
@@ -164,7 +180,7 @@ class Receiving:
                 if study is not None:
                     instance.series_id = row_id(series_of(session, row_id(study), header))
                 session.add(instance)
-                self._count(session, placed)
+                self._count(session, placed.size_bytes)
         except Exception:
             self._take_back(placed, received.sha256)
             raise
@@ -196,10 +212,10 @@ class Receiving:
         except StoreFull as error:
             raise OutOfResources(_STORE_FULL) from error
 
-    def _count(self, session: Session, placed: _Placed) -> None:
-        """Count a file that was placed; asked again, since others were placed meanwhile."""
-        check_room(session, placed.size_bytes, self.settings.storage.limit_gb)
-        take_room(session, placed.size_bytes)
+    def _count(self, session: Session, size_bytes: int) -> None:
+        """Count files that were placed; asked again, since others were placed meanwhile."""
+        check_room(session, size_bytes, self.settings.storage.limit_gb)
+        take_room(session, size_bytes)
 
     def _take_back(self, placed: _Placed, sha256: str) -> None:
         """Remove a file whose rows could not be written, as on a full disk: what is not answered for is not kept."""

@@ -1,11 +1,13 @@
 """Reports of a message into their table: which version is current, what it replaces, and which study it is about."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, and_, col, or_, select
 
+from config.rule_settings import AccessionRule
 from config.settings import Settings
 from integrations.hl7.adt import full_name
 from integrations.hl7.oru import read_message
@@ -123,31 +125,46 @@ def _file_anew(filing: Filing, message: Message, ordinal: int, key: str) -> list
 
 
 def _add_numbers(filing: Filing, row: Report, report: ReportMessage) -> None:
+    rules = filing.settings.rules.accession
+    filing.session.add_all(OrderNumber(report_id=row_id(row), **values) for values in number_values(report, rules))
+    filing.session.flush()
+
+
+def number_values(report: ReportMessage, rules: Sequence[AccessionRule]) -> list[dict[str, Any]]:
+    """Give what the rows of a report's order numbers say, but for the report."""
     covers = set(report.covers)
     issuers = {each.number: each.issuer for each in reversed(report.order_numbers) if each.issuer}
-    filing.session.add_all(
-        OrderNumber(
-            report_id=row_id(row),
-            number=number,
-            key=accession_key(number, filing.settings.rules.accession),
-            issuer=issuers.get(number, ""),
-            is_accession=number in covers,
-        )
+    return [
+        {
+            "number": number,
+            "key": accession_key(number, rules),
+            "issuer": issuers.get(number, ""),
+            "is_accession": number in covers,
+        }
         for number in sorted(covers | {each.number for each in report.order_numbers})
-    )
-    filing.session.flush()
+    ]
 
 
 def _name_patient(filing: Filing, row: Report) -> None:
     """Say who the report's patient is now; the row keeps what the message said."""
     if not row.patient_identifier:
         return
-    said = Person(row.patient_identifier, row.patient_authority, row.patient_name, row.birth_date, row.sex)
-    patient = patient_of(filing.session, said, filing.settings.hl7.authority)
+    patient = patient_of(filing.session, said_in(row.__dict__), filing.settings.hl7.authority)
     row.sent_patient_id, row.patient_id = row_id(patient), current_id(patient)
 
 
-def _order_key(report: ReportMessage, message: Message, ordinal: int) -> str:
+def said_in(report: Mapping[str, Any]) -> Person:
+    """Give the patient as the row of a report names them."""
+    return Person(
+        report["patient_identifier"],
+        report["patient_authority"],
+        report["patient_name"],
+        report["birth_date"],
+        report["sex"],
+    )
+
+
+def order_key(report: ReportMessage, sender: str) -> str | None:
     """Give what versions of one report share: its accession number, else its filler number, else its study."""
     for kind, value in (
         ("accession", report.accession and f"{report.accession_issuer or ''} {report.accession}"),
@@ -155,8 +172,12 @@ def _order_key(report: ReportMessage, message: Message, ordinal: int) -> str:
         ("study", report.study_uid),
     ):
         if value:
-            return f"{message.sender} {kind} {value}"
-    return f"message {message.id} {ordinal}"
+            return f"{sender} {kind} {value}"
+    return None
+
+
+def _order_key(report: ReportMessage, message: Message, ordinal: int) -> str:
+    return order_key(report, message.sender) or f"message {message.id} {ordinal}"
 
 
 def _replace(session: Session, replaced: Report, row: Report, now: datetime) -> None:
@@ -168,29 +189,30 @@ def _replace(session: Session, replaced: Report, row: Report, now: datetime) -> 
 
 
 def _row(report: ReportMessage, message: Message, ordinal: int, key: str, now: datetime) -> Report:
+    return Report(message_id=row_id(message), ordinal=ordinal, order_key=key, received=now, **report_values(report))
+
+
+def report_values(report: ReportMessage) -> dict[str, Any]:
+    """Give what the row of a report says of it."""
     patient = report.patient
-    return Report(
-        message_id=row_id(message),
-        ordinal=ordinal,
-        order_key=key,
-        accession=report.accession or "",
-        accession_issuer=report.accession_issuer or "",
-        study_uid=report.study_uid or "",
-        patient_identifier=patient.id.id if patient and patient.id else "",
-        patient_authority=patient.id.authority if patient and patient.id else "",
-        patient_name=full_name([patient.family, patient.given, patient.middle]) if patient else "",
-        birth_date=(report.birth_date or "").replace("-", ""),
-        sex=patient.sex if patient else "",
-        procedure=report.procedure or "",
-        observed=report.observed_at.earliest if report.observed_at else None,
-        received=now,
-        status=report.status.value,
-        text=report.text,
-        filler_number=report.filler_number or "",
-        placer_number=report.placer_number or "",
-        labels=WorkState.WAITING if report.to_be_labelled else WorkState.HELD,
-        labels_reason="" if report.to_be_labelled else _why_held(report),
-    )
+    return {
+        "accession": report.accession or "",
+        "accession_issuer": report.accession_issuer or "",
+        "study_uid": report.study_uid or "",
+        "patient_identifier": patient.id.id if patient and patient.id else "",
+        "patient_authority": patient.id.authority if patient and patient.id else "",
+        "patient_name": full_name([patient.family, patient.given, patient.middle]) if patient else "",
+        "birth_date": (report.birth_date or "").replace("-", ""),
+        "sex": patient.sex if patient else "",
+        "procedure": report.procedure or "",
+        "observed": report.observed_at.earliest if report.observed_at else None,
+        "status": report.status.value,
+        "text": report.text,
+        "filler_number": report.filler_number or "",
+        "placer_number": report.placer_number or "",
+        "labels": WorkState.WAITING if report.to_be_labelled else WorkState.HELD,
+        "labels_reason": "" if report.to_be_labelled else _why_held(report),
+    }
 
 
 def _why_held(report: ReportMessage) -> str:

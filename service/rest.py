@@ -10,9 +10,10 @@ from sqlmodel import Session, select
 
 from config.settings import Settings
 from service.asked_peers import queried_peers
-from service.completion import NotYet
+from service.completion import Due, NotYet, StudyProgress, reading_due
 from service.fetches import held_objects
 from service.store.fetch_tables import ArchivedStudy
+from service.store.states import WorkState
 from service.store.tables import Study, row_id
 
 
@@ -56,6 +57,16 @@ def is_count_due(study: Study, row: ArchivedStudy | None, settings: Settings, no
         return False
     is_quiet = study.last_image + timedelta(seconds=settings.dicom.study_quiet_seconds) <= now
     return is_quiet and (row is None or row.asked is None or row.asked < study.last_image)
+
+
+def images_due(
+    session: Session, study: Study, progress: StudyProgress, settings: Settings, now: datetime
+) -> Due | NotYet:
+    """Decide whether the images of a study can be read, with what an archive says of the rest."""
+    due = reading_due(progress, settings.dicom, now)
+    if isinstance(due, NotYet) or study.images != WorkState.WAITING or progress.hinted.is_whole:
+        return due
+    return rest_of(session, study, settings, now) or due
 
 
 def rest_of(session: Session, study: Study, settings: Settings, now: datetime) -> NotYet | None:

@@ -15,8 +15,9 @@ from config.settings import Settings
 from service.completion import Due, document_due
 from service.destinations import due_deliveries
 from service.fetches import due_fetches
+from service.hinted import is_held, is_told_of
 from service.progress import studies_progress
-from service.rest import rest_of
+from service.rest import images_due
 from service.store.database import reading, writing
 from service.store.fetch_tables import Fetch
 from service.store.states import DeliveryState, FetchState, WorkState
@@ -50,13 +51,17 @@ def ask_for_readings(engine: Engine, enqueue: Enqueue, settings: Settings, now: 
         waiting = session.exec(
             select(Study)
             .where(Study.images == WorkState.WAITING)
-            .where((col(Study.last_image) <= now - quiet) | (col(Study.last_image) <= col(Study.complete_since)))
+            .where(
+                (col(Study.last_image) <= col(Study.complete_since))
+                | (((col(Study.last_image) <= now - quiet) | is_told_of()) & ~is_held(settings.dicom, now))
+            )
             .limit(AT_A_TIME)
         ).all()
+        progress = studies_progress(session, waiting)
         complete = [
             (row_id(study), study, images_digest(session, row_id(study)))
             for study in waiting
-            if rest_of(session, study, settings, now) is None
+            if isinstance(images_due(session, study, progress[row_id(study)], settings, now), Due)
         ]
     for study_id, study, digest in complete:
         seen = digest == study.images_digest

@@ -37,7 +37,7 @@ from pynetdicom.acse import ACSE
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_messages import DIMSEMessage
-from pynetdicom.dimse_primitives import C_STORE, N_ACTION, N_EVENT_REPORT
+from pynetdicom.dimse_primitives import C_STORE, N_ACTION, N_CREATE, N_EVENT_REPORT, N_SET
 from pynetdicom.events import Event
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.presentation import PresentationContext
@@ -272,16 +272,22 @@ def store_request(event: Event) -> tuple[C_STORE, IncomingDataSet]:
     return request, cast(IncomingDataSet, request.DataSet)
 
 
+_DATA_SETS: dict[type, str] = {
+    N_ACTION: "ActionInformation",
+    N_CREATE: "AttributeList",
+    N_EVENT_REPORT: "EventInformation",
+    N_SET: "ModificationList",
+}
+
+
 @contextmanager
 def sent_data_set(event: Event) -> Iterator[IncomingDataSet]:
-    """Give the data set that came with an N-ACTION or N-EVENT-REPORT, as a file that is there no longer afterwards.
+    """Give the data set that came with an N- request, as a file that is there no longer afterwards.
 
     Raises:
         OSError: it could not be written down.
     """
-    request = cast(N_ACTION | N_EVENT_REPORT, event.request)
-    sent = request.ActionInformation if isinstance(request, N_ACTION) else request.EventInformation
-    data_set = cast(IncomingDataSet, sent)
+    data_set = cast(IncomingDataSet, getattr(event.request, _DATA_SETS[type(event.request)]))
     try:
         data_set.finish()
         yield data_set

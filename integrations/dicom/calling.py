@@ -18,6 +18,7 @@ from pynetdicom.presentation import PresentationContext
 from config.settings import Peer
 from integrations.dicom.association import prepare_pynetdicom
 from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from integrations.dicom.resting import Checkpoint
 from integrations.dicom.upper_layer import MAX_PDU_BYTES
 from integrations.tls import client_context, handshake_fault
 
@@ -83,11 +84,9 @@ def call_peer(
     connected: list[Event] = []
     faults: list[OSError] = []
     rejections: list[A_ASSOCIATE_RJ] = []
-    ours: list[Any] = [
-        (evt.EVT_CONN_OPEN, _send_at_once),
-        (evt.EVT_CONN_OPEN, connected.append),
-        (evt.EVT_PDU_RECV, partial(_keep_rejection, rejections)),
-    ]
+    on_opening = (_send_at_once, _put_checkpoint, connected.append)
+    ours: list[Any] = [(evt.EVT_CONN_OPEN, each) for each in on_opening]
+    ours.append((evt.EVT_PDU_RECV, partial(_keep_rejection, rejections)))
     try:
         association = ae.associate(
             peer.host,
@@ -144,6 +143,11 @@ def _send_at_once(event: Event) -> None:
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _put_checkpoint(event: Event) -> None:
+    """Have no answer lost between two threads; the second begins to look for requests only later."""
+    event.assoc._reactor_checkpoint = Checkpoint(event.assoc)
 
 
 def _keep_rejection(rejections: list[A_ASSOCIATE_RJ], event: Event) -> None:

@@ -23,6 +23,7 @@ from pynetdicom.dimse_primitives import N_ACTION, N_EVENT_REPORT
 from pynetdicom.dsutils import encode
 from pynetdicom.events import Event
 
+from integrations.dicom.answers import EventLog, refuse, status_answer
 from integrations.dicom.association import sent_data_set
 from integrations.dicom.commitment import (
     PUSH_MODEL,
@@ -42,13 +43,11 @@ from integrations.dicom.commitment_answers import (
     PROCESSING_FAILURE,
     RESOURCE_LIMITATION,
     WRITTEN_DOWN,
-    Answer,
 )
 from integrations.dicom.commitment_calls import Done, taken_by_status
 from integrations.dicom.errors import CommitmentRefused, MayNotAsk, UnusableReference
 from integrations.dicom.incoming import IncomingDataSet
 from integrations.dicom.receiver import FurtherService
-from integrations.dicom.taking import EventLog
 
 MOST_BYTES = 32 * 1024 * 1024
 """Some 200,000 references: what a request may be long."""
@@ -102,12 +101,12 @@ class _Desk:
             with sent_data_set(event) as action:
                 number = self._door.take(self._read(event, title, action))
         except CommitmentRefused as refusal:
-            return self._refuse(event, title, refusal.answer, refusal.comment)
+            return self._refuse(event, refusal.status, refusal.comment)
         except Exception as error:  # noqa: BLE001  the edge of an association: the peer gets its answer
-            return self._refuse(event, title, PROCESSING_FAILURE, f"It cannot be read or kept ({type(error).__name__})")
+            return self._refuse(event, PROCESSING_FAILURE.status, f"It cannot be read or kept ({type(error).__name__})")
         report = _Here(event.assoc, event.context.context_id, number, time.monotonic())
         self._reporters.submit(self._report_here, report)
-        return _status(WRITTEN_DOWN), None
+        return status_answer(WRITTEN_DOWN.status), None
 
     def _read(self, event: Event, title: str, action: IncomingDataSet) -> CommitmentRequest:
         if not self._door.may_ask(title):
@@ -125,15 +124,8 @@ class _Desk:
             raise CommitmentRefused(INVALID_ARGUMENT, str(error)) from error
         return CommitmentRequest(title, event.assoc.acceptor.ae_title.strip(), transaction_uid, references)
 
-    def _refuse(self, event: Event, title: str, answer: Answer, comment: str) -> tuple[Dataset, None]:
-        self._log.warning(
-            "storage commitment refused",
-            status=f"{answer.status:04X}",
-            reason=comment,
-            calling=ascii(title),
-            address=str(event.assoc.requestor.address),
-        )
-        return _status(answer, comment), None
+    def _refuse(self, event: Event, status: int, comment: str) -> tuple[Dataset, None]:
+        return refuse(self._log, event, "storage commitment", status, comment), None
 
     def answer_report(self, event: Event) -> tuple[Dataset, None]:
         title = event.assoc.requestor.ae_title.strip()
@@ -142,7 +134,7 @@ class _Desk:
                 given, comment = answer_to_report(dcmread(report.path), partial(self._door.hear, title))
         except Exception as error:  # noqa: BLE001  the edge of an association: the peer may say it again
             given, comment = PROCESSING_FAILURE, f"It cannot be read or kept ({type(error).__name__})"
-        return self._refuse(event, title, given, comment) if given.status else (_status(given), None)
+        return self._refuse(event, given.status, comment) if given.status else (status_answer(given.status), None)
 
     def _report_here(self, here: "_Here") -> None:
         """Give the report on the association of the request; if the peer does not take it, others give it elsewhere."""
@@ -216,11 +208,3 @@ def _event_report(association: Association, context_id: int, report: CommitmentR
     request.EventTypeID = event_type
     request.EventInformation = BytesIO(encoded)
     return request
-
-
-def _status(answer: Answer, comment: str = "") -> Dataset:
-    said = Dataset()
-    said.Status = answer.status
-    if comment:
-        said.ErrorComment = comment
-    return said

@@ -4,9 +4,12 @@ DicomError
 ├── ReceiverNotStarted
 ├── Unaskable
 ├── UnusableReference       a storage commitment's request or report lacks what it needs
-├── CommitmentRefused       a request for storage commitment is answered with a failure status
-│   ├── MayNotAsk           0124H
-│   └── TransactionOpen     0131H
+├── RequestRefused: a request other than a C-STORE is answered with a failure status
+│   ├── CommitmentRefused   one for storage commitment
+│   │   ├── MayNotAsk       0124H
+│   │   └── TransactionOpen 0131H
+│   └── HintRefused         what a peer says of a study under way or complete
+│       └── StepEnded       0110H, A710H
 └── Refusal: an object is answered with a failure status
     ├── UnusableIdentifier   C000H
     ├── ContradictsCommand   A900H
@@ -60,12 +63,34 @@ class UnusableReference(DicomError):
     """A request or report of a storage commitment lacks an attribute, or has one that is no UID; names it."""
 
 
-class CommitmentRefused(DicomError):
-    """A request for storage commitment is refused; the comment is as that of a `Refusal`."""
+class RequestRefused(DicomError):
+    """A request is refused; the comment is as that of a `Refusal`, the Error ID (0000,0903) is none where it is 0."""
+
+    error_id = 0
+
+    def __init__(self, status: int, comment: str) -> None:
+        super().__init__(comment)
+        self.status, self.comment = status, comment[:64]
+
+
+class CommitmentRefused(RequestRefused):
+    """A request for storage commitment is refused."""
 
     def __init__(self, answer: Answer, comment: str) -> None:
-        super().__init__(comment)
-        self.answer, self.comment = answer, comment[:64]
+        super().__init__(answer.status, comment)
+
+
+class HintRefused(RequestRefused):
+    """A procedure step or a notification of instance availability is refused (PS3.4, F.7.2 and R.3.2)."""
+
+
+class StepEnded(HintRefused):
+    """A procedure step is completed or discontinued, so that it stays as it is (PS3.4, F.7.2.2.4)."""
+
+    error_id = 0xA710
+
+    def __init__(self) -> None:
+        super().__init__(0x0110, "Performed Procedure Step Object may no longer be updated")
 
 
 class MayNotAsk(CommitmentRefused):

@@ -1,8 +1,8 @@
-"""Studies that a peer has, as Query SCU of the Study Root (PS3.4, Annex C)."""
+"""Studies and objects that a peer has, as Query SCU of the Study Root (PS3.4, Annex C)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -29,6 +29,8 @@ _MOST_SERIES = 1_000
 _MOST_INSTANCES = 20_000
 _MOST_AFTER_CANCEL = 1_000  # answers that a peer may still send before the association is aborted
 
+Answer = TypeVar("Answer")
+
 _Answered = Literal["complete", "an answer", "complete if we cancelled, else refused", "tried again", "refused"]
 
 TREATMENTS: tuple[Treatment[_Answered], ...] = (
@@ -50,6 +52,15 @@ class Found:
     is_cut: bool = False
 
 
+@dataclass(frozen=True)
+class ObjectUids:
+    """What names an object at each level."""
+
+    study: str
+    series: str
+    instance: str
+
+
 def find_studies(
     peer: Peer, our_ae_title: str, query: StudyQuery, most: int = MOST_STUDIES
 ) -> Found | Refused | Unreachable:
@@ -68,23 +79,44 @@ def find_studies(
         Unaskable: a key cannot be asked for.
     """
     identifier = study_identifier(query)
+
+    def find(asking: "_Asking") -> Found:
+        answers, is_cut = asking.ask(identifier, most)
+        read = [read_answer(answer) for answer in answers]
+        studies = {study.study_uid: study for study in read if is_answer(study, query)}
+        completed = tuple(_completed(asking, study) for study in studies.values())
+        fitting = tuple(study for study in completed if is_answer(study, query))
+        return Found(fitting, dropped=len(read) - len(fitting), is_cut=is_cut)
+
+    return _on_association(peer, our_ae_title, find)
+
+
+def has_object(peer: Peer, our_ae_title: str, uids: ObjectUids) -> bool | Refused | Unreachable:
+    """Ask a peer whether it has an object, at the level of images, and hold its answers against what was asked."""
+    identifier = _below(uids.study, uids.series)
+    identifier.SOPInstanceUID = uids.instance
+
+    def find(asking: "_Asking") -> bool:
+        answers, _ = asking.ask(identifier, _MOST_INSTANCES)
+        return any(text_of(answer, "SOPInstanceUID") == uids.instance for answer in answers)
+
+    return _on_association(peer, our_ae_title, find)
+
+
+def _on_association(
+    peer: Peer, our_ae_title: str, find: "Callable[[_Asking], Answer]"
+) -> Answer | Refused | Unreachable:
     contexts = [build_context(FIND, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])]
     association = call_peer(peer, our_ae_title, contexts)
     if not isinstance(association, Association):
         return association
     try:
-        asking = _Asking(association, peer.name)
-        answers, is_cut = asking.ask(identifier, most)
-        read = [read_answer(answer) for answer in answers]
-        studies = {study.study_uid: study for study in read if is_answer(study, query)}
-        completed = tuple(_completed(asking, study) for study in studies.values())
+        return find(_Asking(association, peer.name))
     except _NoResultError as ended:
         return ended.answer
     finally:
         if association.is_established:
             association.release()
-    fitting = tuple(study for study in completed if is_answer(study, query))
-    return Found(fitting, dropped=len(read) - len(fitting), is_cut=is_cut)
 
 
 class _NoResultError(Exception):

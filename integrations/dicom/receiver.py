@@ -29,6 +29,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from config.settings import DicomSettings, Peer
 from integrations.dicom.addresses import KnownAddresses
 from integrations.dicom.admission import UNDECIDED, takes_class
+from integrations.dicom.answers import EventLog
 from integrations.dicom.arrivals import Intake
 from integrations.dicom.association import (
     ReceivingServer,
@@ -45,7 +46,7 @@ from integrations.dicom.part10 import (
     IMPLEMENTATION_VERSION_NAME,
     FileMeta,
 )
-from integrations.dicom.taking import EventLog, WayIn, answer_store, places
+from integrations.dicom.taking import WayIn, answer_store, places
 from integrations.tls import handshake_fault, server_context
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from config.settings import DicomSettings
+from integrations.dicom.answers import EventLog
 from integrations.dicom.arrivals import (
     Intake,
     ReceivedObject,
@@ -10,7 +11,6 @@ from integrations.dicom.arrivals import (
     StoreOutcome,
 )
 from integrations.dicom.receiver import Receiver, start_receiver
-from integrations.dicom.taking import EventLog
 
 
 def start_stand_in(settings: DicomSettings, folder: Path, log: EventLog) -> Receiver:

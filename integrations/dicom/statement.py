@@ -13,6 +13,8 @@ from integrations.dicom import (
     commitment_answers,
     commitment_calls,
     errors,
+    hint_service,
+    hints,
     query,
     retrieve,
     sender,
@@ -44,6 +46,7 @@ def conformance_statement(settings: DicomSettings, peers: tuple[Peer, ...]) -> s
         _accepting(settings, peers),
         _storage(settings),
         _commitment(settings),
+        _hints(settings),
         _calling(),
         _archive(),
         _rest(settings),
@@ -57,6 +60,8 @@ def _overview(settings: DicomSettings) -> str:
             ("Verification", "yes", "yes, with 0000H"),
             ("Storage", "Comprehensive SR, or Comprehensive 3D SR where a peer takes only that", "every storage class"),
             ("Storage Commitment Push Model", "yes, for peers with `commit`", "yes, for peers with `commit`"),
+            ("Modality Performed Procedure Step", "no", "yes, for peers with `announce`"),
+            ("Instance Availability Notification", "no", "yes, for peers with `announce`"),
             ("Query/Retrieve, Study Root: FIND, MOVE, GET", "yes, for peers with `query`", "no"),
         ),
     )
@@ -146,8 +151,8 @@ def _commitment(settings: DicomSettings) -> str:
         _answers(commitment_answers.TO_REQUEST),
         "An N-EVENT-REPORT, by which a peer says what it keeps, is answered:",
         _answers(commitment_answers.TO_REPORT),
-        "What a peer's answer to our N-ACTION means; the first row that fits counts. Refused, it stays "
-        "unconfirmed that the document is kept.",
+        "What a peer's answer to our N-ACTION means; the first row that fits counts. Refused, "
+        "whether the document is kept is asked by C-FIND, where the peer may be asked, else left to a person.",
         _treated(commitment_calls.REQUEST_TREATMENTS),
         "What a peer's answer to our N-EVENT-REPORT means. Refused, it is not told again.",
         _treated(commitment_calls.REPORT_TREATMENTS),
@@ -161,6 +166,22 @@ def _answers(given: Iterable[commitment_answers.Answer]) -> str:
 
 def _treated(treatments: Iterable[Treatment[str]]) -> str:
     return table(("status", "becomes"), ((each, each.outcome) for each in treatments))
+
+
+def _hints(settings: DicomSettings) -> str:
+    refusals = table(("status", "when"), ((f"{code:04X}H", text) for code, text in hints.REFUSALS.items()))
+    return sections(
+        "## Modality Performed Procedure Step and Instance Availability Notification",
+        f"SOP classes `{hints.PROCEDURE_STEP}` (N-CREATE, N-SET) and `{hints.NOTIFICATION}` (N-CREATE), transfer "
+        f"syntaxes {listed(each.name for each in hint_service.TRANSFER_SYNTAXES)}. A message is answered with 0000H "
+        "once it is on disk. Of a step are kept its status, the studies of its Scheduled Step Attributes Sequence and "
+        "the objects of its Performed Series Sequence, of a notification its study and objects; nothing of the "
+        "patient. An N-CREATE without a SOP Instance UID is given one. A study is complete at once when all objects "
+        "that were named are here, and no image besides, and no step of it is in progress; one in progress holds it "
+        f"for {settings.hints.hold_hours:g} hours after its last word and the last image. Objects that are said to be "
+        "UNAVAILABLE are no longer waited for.",
+        refusals,
+    )
 
 
 def _calling() -> str:
@@ -189,7 +210,8 @@ def _archive() -> str:
         f"Study Root: FIND `{study_root.FIND}`, MOVE `{study_root.MOVE}`, GET `{study_root.GET}`.",
         "The keys of a C-FIND. A study is asked for by Accession Number, Study Instance UID, or Patient ID with "
         "modality and dates, without wildcards; answers that do not fit are dropped. Series and instances are asked "
-        "for where a study comes without its modalities or its count.",
+        "for where a study comes without its modalities or its count, and an instance by its UIDs where a peer with "
+        "`commit` never committed to it.",
         table(
             ("level", "key", "tag", "matched by, where it has a value"),
             (

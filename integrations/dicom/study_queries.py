@@ -32,7 +32,11 @@ KEYS = {
         "Modality": "",
         "NumberOfSeriesRelatedInstances": "",
     },
-    "IMAGE": {"StudyInstanceUID": "single value", "SeriesInstanceUID": "single value", "SOPInstanceUID": ""},
+    "IMAGE": {
+        "StudyInstanceUID": "single value",
+        "SeriesInstanceUID": "single value",
+        "SOPInstanceUID": "single value",
+    },
 }
 """The keys of a C-FIND at each level, and how they are matched by where they have a value; empty is asked back only."""
 _WILDCARDS = frozenset("*?\\")  # PS3.4, C.2.2.2.4; the backslash stands between values and cannot be escaped

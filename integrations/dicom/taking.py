@@ -3,10 +3,10 @@
 import errno
 import traceback
 from dataclasses import dataclass
-from typing import Protocol
 
 from pydicom.dataset import Dataset
 
+from integrations.dicom.answers import EventLog, status_answer
 from integrations.dicom.arrivals import Arrival, Intake, ReceivedObject, RefusedObject, StoreOutcome
 from integrations.dicom.errors import ContradictsCommand, OutOfResources, Refusal, UnusableIdentifier
 from integrations.dicom.header import InstanceHeader, read_header
@@ -16,13 +16,6 @@ from integrations.dicom.part10 import FileMeta
 _NOT_WRITTEN = "The object could not be stored; see the receiver's log"
 _FULL = "The disk of the receiver is full"
 _FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
-
-
-class EventLog(Protocol):
-    """What is used of a structlog logger."""
-
-    def warning(self, event: str, **fields: object) -> object:
-        """Note something that a person may want to act on."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +49,7 @@ def answer_store(door: WayIn, data_set: IncomingDataSet, meta: FileMeta, address
             calling=ascii(meta.source_ae),
             address=address,
         )
-        return status, _status(refusal.status, refusal.comment)
+        return status, status_answer(refusal.status, refusal.comment)
     finally:
         data_set.discard()
     return outcome.value, 0x0000  # the bare status is what the receiver writes fastest
@@ -107,12 +100,6 @@ def _match_command(header: InstanceHeader, arrival: Arrival) -> None:
         raise ContradictsCommand("SOP Class UID (0008,0016) differs from the command's")
     if header.sop_instance_uid != arrival.sop_instance_uid:
         raise ContradictsCommand("SOP Instance UID (0008,0018) differs from the command's")
-
-
-def _status(status: int, comment: str) -> Dataset:
-    answer = Dataset()
-    answer.Status, answer.ErrorComment = status, comment
-    return answer
 
 
 def places(error: Exception) -> list[str]:

@@ -63,12 +63,14 @@ class ListenerLimits:
 
     `frame_seconds` is from the start of a frame to its end; between frames a connection may rest for ever.
     `handshake_seconds` is what TLS may take to begin, `end_seconds` how long a frame that ends in FS waits for its CR.
+    A connection costs little while it rests, so there may be many; `messages` may be stored at one time.
     """
 
     frame_bytes: int = 4 * 1024 * 1024
     frame_seconds: float = 60
     end_seconds: float = 0.5
-    connections: int = 64
+    connections: int = 512
+    messages: int = 32
     handshake_seconds: float = 10
 
 

@@ -60,6 +60,8 @@ class Patient:
 
 def component(field: str, parsed: Parsed, number: int, sub: int = 1) -> str:
     """Give a subcomponent of a field's first repetition, unescaped; null is empty."""
+    if not field:
+        return ""
     delimiters = parsed.delimiters
     whole = delimiters.component_of(delimiters.repetitions(field)[0], number)
     return plain_value(delimiters.subcomponent_of(whole, sub), delimiters, parsed.codec)
@@ -118,6 +120,9 @@ def order_numbers(order: Iterable[Segment | None], places: Iterable[FieldPlace],
 
 def _issuer(field: str, parsed: Parsed) -> str:
     """Give the namespace of an entity identifier, or where it has none, its universal id, in components or below."""
+    delimiters = parsed.delimiters
+    if delimiters.component not in field and delimiters.subcomponent not in field:
+        return ""
     places = ((2, 1), (1, 2), (3, 1), (1, 3))
     return next((value for number, sub in places if (value := component(field, parsed, number, sub))), "")
 

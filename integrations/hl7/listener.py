@@ -125,7 +125,7 @@ def start_listener(
     check_settings(settings)
     tls = None if settings.tls is None else server_context(settings.tls)
     limits = limits or ListenerLimits()
-    threads = concurrent.futures.ThreadPoolExecutor(limits.connections, thread_name_prefix="hl7-receive")
+    threads = concurrent.futures.ThreadPoolExecutor(limits.messages, thread_name_prefix="hl7-receive")
     listener = Listener(Reception(doors, limits, ListenerCounts(), log, threads, settings))
     listener.open(settings.host, settings.port, tls)
     return listener

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Self
 
 from integrations.hl7.errors import UnusableHl7Setting
@@ -40,6 +41,7 @@ class Fault:
         return replace(self, place=replace(self.place, number=number))
 
 
+@cache
 def read_place(setting: str) -> FieldPlace:
     """Read a field written as in `OBR-18`.
 

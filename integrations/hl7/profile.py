@@ -74,6 +74,7 @@ def hl7_profile(settings: Hl7Settings) -> str:
         "own values; without one they are the defaults. `spinelabel inspect hl7 FILE` shows what is made of a message.",
         "## Transport",
         f"Port {settings.port}, {'with TLS' if settings.tls else 'without TLS'}; {limits.connections} connections, "
+        f"{limits.messages} messages at one time, "
         f"frames of up to {limits.frame_bytes:,} bytes, {limits.frame_seconds:g} s from a frame's start to its end. "
         "Bytes between frames are skipped and counted. Several messages in a frame, and FHS/BHS batches, are "
         "answered one by one, batches of senders with `batch_acks: batch` by one batch. A connection is closed that is "

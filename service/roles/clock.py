@@ -1,4 +1,4 @@
-"""The clock: the sweep several times a second, upkeep of work, storage commitment, exports by schedule, retention."""
+"""The clock: the sweep several times a second, upkeep, storage commitment, exports by schedule, retention."""
 
 import threading
 import time
@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.committing import commitment_rounds
+from service.forgetting import forget
 from service.heartbeat import Presence
 from service.log import change_log
 from service.lookups import look_up
@@ -70,6 +71,9 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         if removed.unreadable:
             log.warning("images kept since they cannot be read", objects=removed.unreadable)
 
+    def forget_once() -> None:
+        forget(engine, utc_now())
+
     jobs = (
         (sweep_once, SWEEP_EVERY),
         (tend_once, TEND_EVERY),
@@ -77,6 +81,7 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         (look_up_once, WANT_EVERY),
         (export_once, EXPORT_EVERY),
         (retain_once, RETAIN_EVERY),
+        (forget_once, RETAIN_EVERY),
         *((commit_once, COMMIT_EVERY) for commit_once in commitment_rounds(engine, store, settings)),
     )
     scheduler = scheduled(jobs, log)

@@ -89,6 +89,16 @@ def key_column(of: str) -> Any:
     )
 
 
+def row_values(table: type[SQLModel], **values: Any) -> dict[str, Any]:
+    """Give the values of a new row for a plain statement: these, and the defaults that a mapped row would have."""
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in table.model_fields.items()
+        if name not in values and name != "id"
+    }
+    return defaults | values
+
+
 def utc_now() -> datetime:
     """Give the present time."""
     return datetime.now(UTC)

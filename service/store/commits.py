@@ -3,45 +3,48 @@
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from service.store.database import writing
 
+Work = TypeVar("Work")
 Written = TypeVar("Written")
 
 
 @dataclass
-class _Turn:
+class _Turn(Generic[Work]):
     """A thread's piece of work. It is woken when that is done, or else to do what waits, its own first."""
 
-    work: Callable[[Session], Any]
+    work: Work
     woken: threading.Event = field(default_factory=threading.Event)
     is_done: bool = False
     result: Any = None
     error: Exception | None = None
 
 
-class Commits:
+class Commits(Generic[Work, Written]):
     """Writes to one database from many threads.
 
     Whoever comes while nobody writes does it at once, in its own thread. Whoever comes meanwhile waits, and goes into
-    the next transaction with all who wait.
+    the next transaction with all who wait. `write_all` does the pieces of work of a transaction, and gives what came
+    of each.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, write_all: Callable[[Session, Sequence[Work]], Sequence[Written]]) -> None:
         self._engine = engine
+        self._write_all = write_all
         self._lock = threading.Lock()
-        self._waiting: list[_Turn] = []
+        self._waiting: list[_Turn[Work]] = []
         self._is_writing = False
 
-    def write(self, work: Callable[[Session], Written]) -> Written:
-        """Do a piece of work in a transaction, and give its result once that is on disk.
+    def write(self, work: Work) -> Written:
+        """Have a piece of work done in a transaction, and give its result once that is on disk.
 
-        Where one piece of a transaction fails, nothing of it is kept and each piece is done anew in its own; so `work`
-        must leave nothing behind outside the session. Whatever `work` raises reaches only who brought it.
+        Where one piece of a transaction fails, nothing of it is kept and each piece is done anew in its own; so it must
+        leave nothing behind outside the session. Whatever it raises reaches only who brought it.
         """
         turn = _Turn(work)
         with self._lock:
@@ -71,10 +74,10 @@ class Commits:
             for turn in turns:
                 turn.woken.set()
 
-    def _write_together(self, turns: Sequence[_Turn]) -> None:
+    def _write_together(self, turns: Sequence[_Turn[Work]]) -> None:
         try:
             with writing(self._engine) as session:
-                results = [turn.work(session) for turn in turns]
+                results = self._write_all(session, [turn.work for turn in turns])
         except Exception as error:  # noqa: BLE001  # it belongs to whoever brought the work
             if len(turns) > 1:
                 for turn in turns:

@@ -3,11 +3,13 @@
 The page's timelines are made of these rows, and the log has one event for each.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, inspect
 from sqlalchemy.orm import Session, UOWTransaction
+from sqlmodel import SQLModel
 
 from service.store.columns import utc_now
 from service.store.commitment_tables import Commitment
@@ -41,27 +43,40 @@ def keep_changes(session: Session, _flushing: UOWTransaction) -> None:
     """Write a row for each state that this flush changes; hears SQLAlchemy's `after_flush`."""
     flushed = [*((row, True) for row in session.new), *((row, False) for row in session.dirty)]
     changes = [
-        {
-            "at": utc_now(),
-            "kind": watched.kind,
-            "subject": row_id(row),
-            "state": str(getattr(row, watched.state)),
-            "reason": getattr(row, watched.reason),
-        }
+        _change(watched, row_id(row), getattr(row, watched.state), getattr(row, watched.reason))
         for watched in WATCHED
         for row, is_new in flushed
         if isinstance(row, watched.table) and _has_changed(row, watched, is_new=is_new)
     ]
-    if changes:
-        session.connection().execute(insert(Change), changes)
-        session.info.setdefault("changes", []).extend(changes)
+    _write(session, changes)
 
 
 def note_change(session: Session, kind: str, subject: int, state: str, reason: str) -> None:
     """Write down a change that no watched column shows, such as of a patient's identity."""
-    change = {"at": utc_now(), "kind": kind, "subject": subject, "state": state, "reason": reason}
-    session.connection().execute(insert(Change), [change])
-    session.info.setdefault("changes", []).append(change)
+    _write(session, [{"at": utc_now(), "kind": kind, "subject": subject, "state": state, "reason": reason}])
+
+
+def note_new_rows(session: Session, table: type[SQLModel], rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
+    """Write down the first states of rows, by their numbers, that plain statements have made."""
+    _write(
+        session,
+        [
+            _change(watched, subject, row[watched.state], row[watched.reason])
+            for subject, row in rows
+            for watched in WATCHED
+            if watched.table is table and watched.from_the_first
+        ],
+    )
+
+
+def _change(watched: _Watched, subject: int, state: Any, reason: str) -> dict[str, Any]:
+    return {"at": utc_now(), "kind": watched.kind, "subject": subject, "state": str(state), "reason": reason}
+
+
+def _write(session: Session, changes: list[dict[str, Any]]) -> None:
+    if changes:
+        session.connection().execute(insert(Change), changes)
+        session.info.setdefault("changes", []).extend(changes)
 
 
 def _has_changed(row: Any, watched: _Watched, *, is_new: bool) -> bool:

@@ -3,7 +3,7 @@
 Each transaction that adds a file, or removes one, counts it; all processes and machines see the same sum.
 """
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 from sqlmodel import Session, col, select
 
 from service.errors import StoreFull
@@ -11,6 +11,7 @@ from service.store.objects import ObjectStore
 from service.store.tables import Instance, StoreUse
 
 GIGABYTE = 1_000_000_000
+_TAKE = update(StoreUse).values(bytes=col(StoreUse.bytes) + bindparam("more"))
 
 
 def bytes_in_use(session: Session) -> int:
@@ -30,7 +31,7 @@ def check_room(session: Session, size_bytes: int, limit_gb: float | None) -> Non
 
 def take_room(session: Session, size_bytes: int) -> None:
     """Count a file of this size, which is placed, or, where it is negative, one that is removed."""
-    changed = session.exec(update(StoreUse).values(bytes=col(StoreUse.bytes) + size_bytes))
+    changed = session.connection().execute(_TAKE, {"more": size_bytes})
     if not changed.rowcount:
         session.add(StoreUse(bytes=size_bytes))
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from config.settings import Settings
-from service.completion import Due, NotYet, document_due, reading_due
+from service.completion import Due, NotYet, document_due
 from service.destinations import Outlook, outlook, silent_destinations
 from service.progress import studies_progress
-from service.rest import rest_of
+from service.rest import images_due
 from service.store.states import FOR_A_PERSON, HANDED_OVER, DeliveryState, WorkState
 from service.store.tables import Delivery, Document, Instance, Patient, Series, Study, row_id
 
@@ -71,13 +71,10 @@ def study_standings(
     progress = studies_progress(session, studies)
     newest = _newest_deliveries(session, [row_id(study) for study in studies])
     outlooks = delivery_outlooks(session, settings, [each for deliveries in newest.values() for each in deliveries])
-    quiet = timedelta(seconds=settings.dicom.study_quiet_seconds)
     standings = {}
     for study in studies:
         number = row_id(study)
-        images = reading_due(progress[number], quiet, now)
-        if isinstance(images, Due) and study.images == WorkState.WAITING:
-            images = rest_of(session, study, settings, now) or images
+        images = images_due(session, study, progress[number], settings, now)
         waits = _Waits(document_due(progress[number], settings.pairing, now), images)
         deliveries = [(each, outlooks[row_id(each)]) for each in newest.get(number, [])]
         standings[number] = _with_images(study, _standing(study, waits, deliveries))

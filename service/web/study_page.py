@@ -11,6 +11,7 @@ from config.settings import Settings
 from pipeline.values import restricted_by
 from service.destinations import Outlook
 from service.fetches import prior_of
+from service.hinted import hinted_studies
 from service.rest import compare
 from service.store.findings import current_findings, to_findings
 from service.store.states import ObjectState
@@ -44,8 +45,9 @@ class StudyPage:
     """Everything that the page of a study shows; `calibrations` by the number of a finding's provenance.
 
     `how_named` says how the discs were named, and `restricted_by` names the programs, with their licences, that limit
-    what may be done with the findings. `missing` says what an archive has more of it, and `prior_of` names the study
-    that this one was fetched for. `conflicts` says what came again with other content.
+    what may be done with the findings. `missing` says what an archive has more of it, or what peers named and has not
+    come, and `prior_of` names the study that this one was fetched for. `conflicts` says what came again with other
+    content.
     """
 
     study: Study
@@ -73,6 +75,7 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
     number = row_id(study)
     findings = current_findings(session, number)
     compared = compare(session, study)
+    hinted = hinted_studies(session, [study])[number]
     return StudyPage(
         study=study,
         patient=patient,
@@ -85,7 +88,7 @@ def study_page(session: Session, settings: Settings, link: str, now: datetime) -
         documents=_documents(session, settings, number),
         has_picture=has_picture(session, study),
         how_named=how_named(study),
-        missing=compared.sentence if compared else "",
+        missing=" ".join(filter(None, (compared.sentence if compared else "", hinted.sentence))),
         prior_of=prior_of(session, study),
         conflicts=_conflicts(session, study),
     )

@@ -7,8 +7,10 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from integrations.dicom.hints import AVAILABLE
 from service.fetches import fetches_of, fetches_of_study
 from service.store.commitment_tables import Commitment, CommitmentReference
+from service.store.hint_tables import NamedInstance, StudyHint
 from service.store.states import CommitmentState, ObjectState
 from service.store.tables import (
     Change,
@@ -20,6 +22,7 @@ from service.store.tables import (
     Pairing,
     Report,
     Series,
+    Study,
     row_id,
 )
 
@@ -85,6 +88,7 @@ def study_timeline(session: Session, study_id: int) -> list[Event]:
             *_written(documents),
             *_deliveries(session, documents),
             *_commitments(session, study_id),
+            *_hints(session, study_id),
         ]
     )
 
@@ -207,3 +211,19 @@ def _commitments(session: Session, study_id: int) -> Iterator[Event]:
         elif row.answer:
             at = row.ended or row.next_attempt
             yield Event(at, f"{row.peer} has not been told what we keep of them", row.answer, "waits")
+
+
+def _hints(session: Session, study_id: int) -> Iterator[Event]:
+    """Tell of peers that said that a study is under way or complete; of each step what was last said."""
+    told = (
+        select(StudyHint, func.count(col(NamedInstance.id)))
+        .join(Study, col(Study.study_uid) == StudyHint.study_uid)
+        .outerjoin(NamedInstance)
+        .where(Study.id == study_id)
+        .group_by(col(StudyHint.id))
+    )
+    for hint, count in session.exec(told):
+        what = "which objects are available"
+        if hint.status != AVAILABLE:
+            what = f"that a procedure step is {hint.status.lower()}"
+        yield Event(hint.heard, f"{hint.peer} says {what}", "1 object" if count == 1 else f"{count} objects")

@@ -14,7 +14,7 @@ from pydicom.uid import MRImageStorage
 from pynetdicom.status import GENERAL_STATUS, STORAGE_SERVICE_CLASS_STATUS
 
 from config.settings import DicomSettings, Peer
-from integrations.dicom import commitment_answers
+from integrations.dicom import commitment_answers, hints
 from integrations.dicom.admission import (
     APPLICATION_CONTEXT_NAME,
     CALLED_TITLE,
@@ -209,7 +209,9 @@ def test_each_failure_reason_is_understood(reason: int, site: Site) -> None:
 
 
 def test_no_status_is_private() -> None:
-    given = {each.status for each in (*commitment_answers.TO_REQUEST, *commitment_answers.TO_REPORT)}
+    given = {each.status for each in (*commitment_answers.TO_REQUEST, *commitment_answers.TO_REPORT)} | {
+        *hints.REFUSALS
+    }
 
     assert given <= {*GENERAL_STATUS, *FAILURES}
     assert {each.status for each in REFUSALS} <= set(STORAGE_SERVICE_CLASS_STATUS)

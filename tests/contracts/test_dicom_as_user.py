@@ -23,7 +23,7 @@ from integrations.dicom.calling import REJECTED, Refused, Unreachable
 from integrations.dicom.calling import REJECTIONS as THEIR_REJECTIONS
 from integrations.dicom.commitment import CommitmentReport, Reference
 from integrations.dicom.commitment_calls import Done, ask_to_commit, report_commitments
-from integrations.dicom.query import Found, find_studies
+from integrations.dicom.query import Found, ObjectUids, find_studies, has_object
 from integrations.dicom.retrieve import Incomplete, Retrieved, UnknownDestination, get_study, move_study
 from integrations.dicom.sender import Delivered, send_objects
 from integrations.dicom.study_queries import KEYS, StudyQuery
@@ -152,6 +152,7 @@ def test_each_key_is_asked_at_its_level_and_has_a_value_where_it_is_matched_by(p
 
     peer.answer = answer
     find_studies(peer.settings, US, StudyQuery("A1", "1.2.3", "P1", "MR", "20260301", "20260302"))
+    has_object(peer.settings, US, ObjectUids("1.2.3", "1.2.3.4", "1.2.3.4.5"))
 
     assert asked.keys() == KEYS.keys()
     for level, keys in KEYS.items():

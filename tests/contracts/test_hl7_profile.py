@@ -40,7 +40,7 @@ STAMP = Stamp(datetime(2026, 3, 2, tzinfo=UTC), lambda: "1")
 SITE = Hl7Settings()
 TAKEN = message(*REPORT)
 ORIGINAL, ENHANCED = "|", "AL|NE"
-BROKEN = {NOT_STORED: "service.listening._message_row", UNFILED: "service.listening.file_reports"}
+BROKEN = {NOT_STORED: "service.listening._received_values", UNFILED: "service.listening.file_usual_messages"}
 """What of ours has to fail for a fault of ours."""
 
 

@@ -4,23 +4,28 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import dcmread
+from pydicom.uid import generate_uid
 from sqlmodel import select
 
 from config.settings import load_settings
 from integrations.dicom.sender import Delivered, send_objects
+from service.forgetting import KEEP_HINTS
 from service.outbox import Outbox, deliver
 from service.store.columns import utc_now
 from service.store.commitment_tables import Commitment
 from service.store.database import reading, writing
+from service.store.hint_tables import StudyHint
 from service.store.objects import ObjectStore
-from service.store.states import CommitmentState, DeliveryState
-from service.store.tables import Delivery, Document
+from service.store.states import CommitmentState, DeliveryState, WorkState
+from service.store.tables import Delivery, Document, Study
 from tests.odd.dicom.make_cases import write_case
+from tests.peers.announcing import announcing, changed_step, new_step
 from tests.peers.committing import CommittingPeer
 from tests.peers.daemon import Daemon, running_daemon
 from tests.peers.dicom import Orthanc, free_port, running_orthanc
@@ -54,7 +59,7 @@ class Hospital:
 def daemon_of(folder: Path, orthanc: Orthanc, modality: CommittingPeer, port: int) -> Iterator[Daemon]:
     peers = [
         {"name": "pacs", "ae_title": "ORTHANC", "port": orthanc.dicom.port, "may": ["send", "commit"]},
-        {"name": "modality", "ae_title": modality.title, "port": modality.port, "may": ["send", "commit"]},
+        {"name": "modality", "ae_title": modality.title, "port": modality.port, "may": ["send", "commit", "announce"]},
     ]
     settings = {"peers": peers, "dicom": {"port": port}}
     with running_daemon(folder, orthanc.dicom, settings, only="receive,clock") as daemon:
@@ -165,3 +170,39 @@ def test_a_modality_that_was_away_is_told_after_both_roles_were_killed(hospital:
 def _state(hospital: Hospital, uid: str) -> CommitmentState:
     (row,) = [row for row in hospital.commitments() if row.transaction_uid == uid]
     return row.state
+
+
+def test_a_study_whose_step_is_completed_waits_for_no_quiet_time_though_the_receiver_is_killed_at_once(
+    hospital: Hospital, plain: list[Path], tmp_path: Path
+) -> None:
+    image = dcmread(plain[0])
+    image.StudyInstanceUID, image.SOPInstanceUID = generate_uid(), generate_uid()
+    image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID
+    image.save_as(tmp_path / "1.dcm")
+    us, title = hospital.daemon.peer(), hospital.modality.title
+    with announcing(us, title) as modality:
+        assert modality.create("1.2.9.1", new_step(image.StudyInstanceUID)).Status == 0x0000
+        assert send_objects([tmp_path / "1.dcm"], us, title) == [Delivered(0, "")]
+        assert modality.change("1.2.9.1", changed_step("COMPLETED", [image.SOPInstanceUID])).Status == 0x0000
+        hospital.daemon.kill("receive")
+
+    def is_asked_for() -> bool:
+        with reading(hospital.daemon.engine()) as session:
+            study = session.exec(select(Study).where(Study.study_uid == image.StudyInstanceUID)).one()
+        return study.images == WorkState.QUEUED
+
+    wait_until(is_asked_for, "the images to be asked for", 20)
+
+
+def test_the_clock_forgets_old_records_when_it_starts(hospital: Hospital) -> None:
+    engine, old = hospital.daemon.engine(), utc_now() - KEEP_HINTS - timedelta(days=1)
+    with writing(engine) as session:
+        session.add(StudyHint(sop_instance_uid="1.2.9.2", study_uid="1.2", status="COMPLETED", peer="pacs", heard=old))
+
+    hospital.daemon.kill("clock")
+
+    def is_gone() -> bool:
+        with reading(engine) as session:
+            return session.exec(select(StudyHint).where(StudyHint.study_uid == "1.2")).first() is None
+
+    wait_until(is_gone, "the record to go", 30)

@@ -13,6 +13,7 @@ from pynetdicom.events import Event
 from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModel,
     StorageCommitmentPushModelInstance,
+    StudyRootQueryRetrieveInformationModelFind,
 )
 
 from config.settings import Peer
@@ -20,6 +21,7 @@ from integrations.dicom.association import prepare_pynetdicom
 from tests.peers.dicom import free_port
 
 PUSH, INSTANCE = StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+FIND = StudyRootQueryRetrieveInformationModelFind
 Referenced = tuple[str, str]
 
 
@@ -133,7 +135,7 @@ def request(association: Association, data_set: Dataset, action_type: int = 1, i
 class Archive:
     """A PACS that is asked to commit; `answer` makes its report of a request, None to say nothing.
 
-    It reports on the association of the request where `same_association` says so, else on a new one to `reports_to`.
+    To a C-FIND it gives what it `has`, whatever was asked, and ends with `find_status`.
     """
 
     title: str = "PACS"
@@ -141,6 +143,9 @@ class Archive:
     status: int = 0x0000
     asked: list[Dataset] = field(default_factory=list)
     offers: bool = True
+    has: list[Dataset] = field(default_factory=list)
+    find_status: int = 0x0000
+    sought: list[Dataset] = field(default_factory=list)
     on_request: Callable[[Event, Dataset], None] = lambda _event, _action: None
 
     def settings(self, name: str = "pacs", *may: Any) -> Peer:
@@ -151,12 +156,20 @@ class Archive:
         prepare_pynetdicom()
         ae = AE(self.title)
         ae.add_supported_context(PUSH if self.offers else "1.2.840.10008.1.1", scu_role=True, scp_role=True)
-        server = ae.start_server(("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_N_ACTION, self._take)])
+        ae.add_supported_context(FIND)
+        handlers: list[Any] = [(evt.EVT_N_ACTION, self._take), (evt.EVT_C_FIND, self._find)]
+        server = ae.start_server(("127.0.0.1", self.port), block=False, evt_handlers=handlers)
         assert server is not None
         try:
             yield
         finally:
             server.shutdown()
+
+    def _find(self, event: Event) -> Iterator[tuple[int, Dataset | None]]:
+        self.sought.append(event.identifier)
+        for each in self.has:
+            yield 0xFF00, each
+        yield self.find_status, None
 
     def _take(self, event: Event) -> tuple[int, None]:
         said = event.action_information

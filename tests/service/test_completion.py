@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from config.settings import PairingSettings
-from service.completion import Due, NotYet, StudyProgress, document_due, reading_due
+from config.hint_settings import HintSettings
+from config.settings import DicomSettings, PairingSettings
+from service.completion import Due, Hinted, NotYet, StudyProgress, document_due, reading_due
 from service.store.states import WorkState
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -108,6 +110,8 @@ def test_a_study_that_a_person_called_complete_waits_for_work_only(progress: Stu
 
 
 QUIET = timedelta(seconds=60)
+HOLD = timedelta(hours=2)
+IMAGES = DicomSettings(study_quiet_seconds=60, hints=HintSettings(hold_hours=2))
 
 
 @pytest.mark.parametrize(
@@ -126,10 +130,37 @@ def test_images_are_complete_when(
 ) -> None:
     study = StudyProgress(W.WAITING, last_image, [], "", complete_since=complete_since)
 
-    decision = reading_due(study, QUIET, NOW)
+    decision = reading_due(study, IMAGES, NOW)
 
     assert (decision.until if isinstance(decision, NotYet) else None) == until
 
 
 def test_a_study_without_images_waits_for_them_without_an_end() -> None:
-    assert reading_due(StudyProgress(W.WAITING, None, [], ""), QUIET, NOW) == NotYet("waits for its images", None)
+    assert reading_due(StudyProgress(W.WAITING, None, [], ""), IMAGES, NOW) == NotYet("waits for its images", None)
+
+
+SOON_OVER = NOW - QUIET / 2
+WHOLE = Hinted(("scanner",), named=9)
+
+
+@pytest.mark.parametrize(
+    ("hinted", "until"),
+    [
+        pytest.param(WHOLE, None, id="all that was named is here"),
+        pytest.param(replace(WHOLE, missing=1), SOON_OVER + QUIET, id="one of them is missing"),
+        pytest.param(replace(WHOLE, unnamed=1), SOON_OVER + QUIET, id="an image is here that nobody named"),
+        pytest.param(replace(WHOLE, named=0), SOON_OVER + QUIET, id="nothing was named"),
+        pytest.param(replace(WHOLE, in_progress=NOW), NOW + HOLD, id="a step goes on"),
+        pytest.param(replace(WHOLE, in_progress=LONG_AGO), SOON_OVER + HOLD, id="images of an old step still come"),
+    ],
+)
+def test_images_that_peers_told_of_are_complete_when(hinted: Hinted, until: datetime | None) -> None:
+    decision = reading_due(StudyProgress(W.WAITING, SOON_OVER, [], "", hinted=hinted), IMAGES, NOW)
+
+    assert (decision.until if isinstance(decision, NotYet) else None) == until
+
+
+def test_a_step_whose_end_is_never_told_does_not_hold_its_study_for_ever() -> None:
+    study = StudyProgress(W.WAITING, NOW - HOLD, [], "", hinted=Hinted(in_progress=NOW - HOLD))
+
+    assert reading_due(study, IMAGES, NOW) == Due()

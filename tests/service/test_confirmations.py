@@ -2,8 +2,8 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,69 +11,21 @@ from fastapi.testclient import TestClient
 from pydicom import Dataset
 from pynetdicom.events import Event
 from sqlalchemy import Engine
-from sqlmodel import col, select
 
 from config.commitment_settings import CommitmentSettings
-from config.settings import DicomSettings, Peer, Settings
-from integrations.dicom.arrivals import Intake
+from config.settings import DicomSettings, Peer
 from integrations.dicom.commitment import CommitmentReport, read_report
-from integrations.dicom.commitment_service import commitment_service
-from integrations.dicom.receiver import Receiver, start_receiver
 from integrations.dicom.sender import Delivered
 from pipeline.training.drawn_studies import drawn_study
-from service.committing import commitment_door
-from service.confirmations import Confirmations, ask
-from service.log import configure_log
 from service.outbox import Outbox, deliver, send_again
-from service.receiving import Receiving
-from service.store.commitment_tables import Commitment
-from service.store.database import reading, writing
-from service.store.objects import ObjectStore
+from service.store.database import writing
 from service.store.states import CommitmentState, DeliveryState
 from service.store.tables import Delivery, Document, Study
 from tests.peers.committing import INSTANCE, PUSH, Archive, report_of
 from tests.service.browsing import browse, link, text
-from tests.service.rows import NOW, add_study
+from tests.service.confirming import Site, delivering_site
+from tests.service.rows import NOW
 from tests.waiting import wait_until
-
-
-@dataclass(frozen=True)
-class Site:
-    """A delivery that a PACS took, and what is there to ask about it."""
-
-    pacs: Archive
-    settings: Settings
-    confirmations: Confirmations
-
-    @property
-    def engine(self) -> Engine:
-        return self.confirmations.engine
-
-    def deliver(self, now: datetime = NOW) -> None:
-        deliver(Outbox(self.engine, self.confirmations.store, self.settings), 1, now)
-
-    def tend(self, now: datetime = NOW) -> None:
-        """Do what the clock does every second."""
-        ask(self.confirmations, self.settings.peer("pacs"), now)
-
-    def delivery(self) -> Delivery:
-        with reading(self.engine) as session:
-            return session.get_one(Delivery, 1)
-
-    def rows(self) -> list[Commitment]:
-        with reading(self.engine) as session:
-            return list(session.exec(select(Commitment).order_by(col(Commitment.id))))
-
-    def receiver(self) -> Receiver:
-        """Start our receiver, at which the PACS may report."""
-        store, log = self.confirmations.store, configure_log("receive")
-        receiving = Receiving(self.engine, store, self.settings)
-        return start_receiver(
-            DicomSettings(port=0),
-            Intake(store.incoming, receiving.persist, receiving.keep_refused),
-            log,
-            services=[commitment_service(commitment_door(self.engine, store, self.settings), log)],
-        )
 
 
 @pytest.fixture(scope="module")
@@ -85,21 +37,8 @@ def image() -> Dataset:
 def site(engine: Engine, tmp_path: Path, image: Dataset, monkeypatch: pytest.MonkeyPatch) -> Site:
     """Give a site whose outbox delivers without a network; its asking goes to a PACS made of pynetdicom."""
     monkeypatch.setattr("service.outbox.send_objects", lambda *_: [Delivered(0, "")])
-    add_study(engine)
-    store, pacs = ObjectStore(tmp_path), Archive()
-    arrived = store.incoming / "sr"
-    image.save_as(arrived, enforce_file_format=True)
-    with writing(engine) as session:
-        session.add(
-            Document(
-                study_id=1, accepts="trial", inputs="0", sop_instance_uid=str(image.SOPInstanceUID),
-                file=store.place(arrived, "ab" * 32), sha256="ab" * 32, created=NOW,
-            )
-        )  # fmt: skip
-        session.flush()
-        session.add(Delivery(document_id=1, destination="pacs", next_attempt=NOW))
-    settings = Settings(data=tmp_path, peers=(pacs.settings(), Peer(name="other", ae_title="OTHER", may=("commit",))))
-    return Site(pacs, settings, Confirmations(engine, store, settings, wait_seconds=2))
+    pacs = Archive()
+    return delivering_site(engine, tmp_path, image, pacs, pacs.settings())
 
 
 def reports_here(reason: int | None = None, status: list[int] | None = None) -> Callable[[Event, Dataset], None]:

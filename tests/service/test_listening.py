@@ -106,7 +106,7 @@ def test_a_report_that_cannot_be_filed_is_kept_and_its_sender_is_told(
     def fail(*_: object) -> list[str]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("service.listening.file_reports", fail)
+    monkeypatch.setattr("service.listening.file_usual_messages", fail)
 
     (answer,) = receive_all(listening, "d01.hl7")
 

@@ -193,7 +193,7 @@ def test_a_study_is_read_exactly_when_the_rules_say_that_its_images_are_complete
 
     asked = swept(engine, NOW).kinds()
 
-    assert asked == ([Work.READ] if isinstance(reading_due(progress, QUIET, NOW), Due) else [])
+    assert asked == ([Work.READ] if isinstance(reading_due(progress, SETTINGS.dicom, NOW), Due) else [])
 
 
 def test_calling_a_study_complete_asks_for_its_structured_report(engine: Engine) -> None:

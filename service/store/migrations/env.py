@@ -6,7 +6,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlmodel import AutoString, SQLModel
 
-from service.store import columns, commitment_tables, tables  # noqa: F401  # tables fill the metadata
+from service.store import columns, commitment_tables, hint_tables, tables  # noqa: F401  # tables fill the metadata
 
 
 def render_plainly(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:

@@ -1,5 +1,6 @@
 import socket
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -216,6 +217,17 @@ def test_connections_over_the_limit_are_closed_at_once() -> None:
         first.answer()
         with Sender(listener.port) as second:
             assert second.answer() == b""
+
+
+def test_idle_and_slow_connections_take_no_place_of_a_message() -> None:
+    limits = ListenerLimits(messages=1)
+    with listening(Service(SITE), limits) as listener, ExitStack() as others, Sender(listener.port) as sender:
+        for sent in (b"", FRAME[:-1]) * 40:
+            others.enter_context(Sender(listener.port)).send(sent)
+
+        sender.send(FRAME)
+
+        assert b"|AA|" in sender.answer()
 
 
 def test_an_address_in_use_says_what_to_do() -> None:

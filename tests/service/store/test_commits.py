@@ -1,7 +1,7 @@
 """What several threads write at one time, in one transaction."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -31,6 +31,10 @@ def adding(name: str) -> Callable[[Session], str]:
     return work
 
 
+def one_by_one(session: Session, works: Sequence[Callable[[Session], str]]) -> list[str]:
+    return [work(session) for work in works]
+
+
 def failing(session: Session) -> str:
     session.add(Patient(identifier="of the one that fails"))
     raise ZeroDivisionError
@@ -43,7 +47,7 @@ def identifiers(engine: Engine) -> set[str | None]:
 
 def write_together(engine: Engine, works: list[Callable[[Session], str]]) -> tuple[list[object], int]:
     """Bring works while another is written; give what each came back with, and how often was committed in all."""
-    commits = Commits(engine)
+    commits = Commits(engine, one_by_one)
     committed: list[None] = []
     event.listen(engine, "commit", lambda _: committed.append(None))
     first_is_under_way, go_on = threading.Event(), threading.Event()
@@ -80,7 +84,7 @@ def test_what_fails_costs_nobody_else_and_leaves_nothing(engine: Engine) -> None
 
 
 def test_what_was_written_is_committed_when_its_writer_goes_on(engine: Engine) -> None:
-    commits = Commits(engine)
+    commits = Commits(engine, one_by_one)
 
     def write_and_look(name: str) -> bool:
         commits.write(adding(name))
