@@ -15,8 +15,9 @@ from config.settings import Settings
 from integrations.hl7.acks import Answer, Stamp, acknowledge, refuse_unreadable
 from integrations.hl7.connection import IncompleteMessage, ReceivedMessage
 from integrations.hl7.errors import UnreadableMessage
+from integrations.hl7.faults import UNFILED
+from integrations.hl7.framing import CutShort
 from integrations.hl7.oru import ReadMessage, read_message
-from integrations.hl7.places import Fault, FieldPlace
 from service.identity_changes import Telling, apply_adt
 from service.report_versions import Filing, file_reports
 from service.store.commits import Commits
@@ -24,8 +25,6 @@ from service.store.database import writing
 from service.store.states import MessageState
 from service.store.tables import Message, row_id
 from service.usual_messages import file_usual_messages
-
-UNFILED = Fault(FieldPlace("MSH", 0), "207", "The message is kept, but its report could not be filed.")
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,11 @@ class Listening:
         return answer
 
     def keep_incomplete(self, incomplete: IncompleteMessage) -> None:
-        """Keep what came of a message that was cut off; it was never acknowledged, so its sender sends it again."""
-        reason = (
-            f"{incomplete.reason[:1].upper()}{incomplete.reason[1:]}. It was not acknowledged; its sender repeats it."
-        )
+        """Keep what came of a message that was cut off; none is accepted, and one that is too long is refused."""
+        then = "It was not acknowledged; its sender repeats it."
+        if incomplete.reason == CutShort.TOO_LONG:
+            then = "It was refused (AE); have its sender send it shorter."
+        reason = f"{incomplete.reason[:1].upper()}{incomplete.reason[1:]}. {then}"
         self._keep(incomplete, None, MessageState.INCOMPLETE, reason)
 
     def _keep(

@@ -4,12 +4,14 @@ import socket
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.events import Event
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
@@ -23,16 +25,19 @@ from integrations.tls import client_context, handshake_fault
 CONNECT_SECONDS = 10
 ANSWER_SECONDS = 60
 
-_REJECTED_TRANSIENT = 2
-_REJECTIONS = {
+REJECTED = {1: "refused", 2: "tried again"}
+"""What is made of the result of an A-ASSOCIATE-RJ, permanent and transient (PS3.8, table 9-21)."""
+REJECTIONS = {
     (1, 1): "no reason given",
     (1, 2): "application context not supported",
     (1, 3): "it does not know our AE title",
     (1, 7): "its AE title is another one",
+    (2, 1): "no reason given",
     (2, 2): "protocol version not supported",
     (3, 1): "temporary congestion",
     (3, 2): "too many associations",
-}  # source, diagnostic: PS3.8, table 9-21
+}
+"""What an A-ASSOCIATE-RJ says by source and diagnostic (PS3.8, table 9-21)."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,10 @@ def call_peer(
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ANSWER_SECONDS
     connected: list[Event] = []
     faults: list[OSError] = []
-    ours: list[Any] = [(evt.EVT_CONN_OPEN, each) for each in (_send_at_once, _put_checkpoint, connected.append)]
+    rejections: list[A_ASSOCIATE_RJ] = []
+    on_opening = (_send_at_once, _put_checkpoint, connected.append)
+    ours: list[Any] = [(evt.EVT_CONN_OPEN, each) for each in on_opening]
+    ours.append((evt.EVT_PDU_RECV, partial(_keep_rejection, rejections)))
     try:
         association = ae.associate(
             peer.host,
@@ -94,8 +102,8 @@ def call_peer(
         return Unreachable(f"{peer.host}:{peer.port} cannot be reached: {error.strerror}")
     if association.is_established:
         return association
-    if association.is_rejected:
-        return _rejection(association, peer)
+    if rejections:
+        return _rejection(rejections[0], peer)
     if association.rejected_contexts:
         return Refused(None, not_taken(peer.name, association.rejected_contexts[0].abstract_syntax))
     if faults:
@@ -142,13 +150,17 @@ def _put_checkpoint(event: Event) -> None:
     event.assoc._reactor_checkpoint = Checkpoint(event.assoc)
 
 
-def _rejection(association: Association, peer: Peer) -> Refused | Unreachable:
-    answer = association.acceptor.primitive
-    if answer is None:
-        return Unreachable(f"{peer.name} rejected the association")
-    why = next((text for key, text in _REJECTIONS.items() if key == (answer.result_source, answer.diagnostic)), "other")
+def _keep_rejection(rejections: list[A_ASSOCIATE_RJ], event: Event) -> None:
+    """Keep what pynetdicom overlooks where the connection is closed again before it looks whether there is one."""
+    if isinstance(event.pdu, A_ASSOCIATE_RJ):
+        rejections.append(event.pdu)
+
+
+def _rejection(answer: A_ASSOCIATE_RJ, peer: Peer) -> Refused | Unreachable:
+    place = (answer.source, answer.reason_diagnostic)
+    why = next((text for key, text in REJECTIONS.items() if key == place), "other")
     text = f"{peer.name} rejected the association: {why}"
-    return Unreachable(text) if answer.result == _REJECTED_TRANSIENT else Refused(None, text)
+    return Unreachable(text) if REJECTED.get(answer.result or 1) == "tried again" else Refused(None, text)
 
 
 def not_taken(peer: str, sop_class: UID | None) -> str:

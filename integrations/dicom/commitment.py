@@ -14,6 +14,7 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
     StorageCommitmentPushModelInstance,
 )
 
+from integrations.dicom.commitment_answers import INVALID_ARGUMENT, NOT_ASKED, WRITTEN_DOWN, Answer
 from integrations.dicom.errors import UnusableReference
 from integrations.dicom.header import is_uid
 
@@ -24,18 +25,21 @@ REQUEST, ALL_KEPT, SOME_FAILED = 1, 1, 2  # action type, event types: PS3.4, J.3
 
 PROCESSING_FAILURE = 0x0110
 NO_SUCH_INSTANCE = 0x0112
-INVALID_ARGUMENT = 0x0115
 CLASS_CONFLICT = 0x0119
-DUPLICATE_TRANSACTION = 0x0131
-RESOURCE_LIMITATION = 0x0213
 FAILURES = {
     PROCESSING_FAILURE: "processing failure",
     NO_SUCH_INSTANCE: "no such object instance",
-    RESOURCE_LIMITATION: "resource limitation",
+    0x0213: "resource limitation",
     0x0122: "SOP class not supported",
     CLASS_CONFLICT: "it has the object under another SOP class",
-    DUPLICATE_TRANSACTION: "the Transaction UID is in use",
+    0x0131: "the Transaction UID is in use",
 }  # PS3.3, C.14.1.1
+GIVEN_FAILURES = {
+    PROCESSING_FAILURE: "its pixels were removed, its file is damaged, or its content differs from what came first",
+    NO_SUCH_INSTANCE: "it is not here",
+    CLASS_CONFLICT: "it is here under another SOP class",
+}
+"""When we report one of an object that we were asked to commit to."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,8 @@ def read_report(event: Dataset) -> CommitmentReport:
     return CommitmentReport(_transaction(event), tuple(_references(event.get("ReferencedSOPSequence"))), failed)
 
 
-def status_of_report(event: Dataset, hear: Callable[[CommitmentReport], bool]) -> tuple[int, str]:
-    """Give the status that an N-EVENT-REPORT is answered with, and what is wrong with it.
+def answer_to_report(event: Dataset, hear: Callable[[CommitmentReport], bool]) -> tuple[Answer, str]:
+    """Give what an N-EVENT-REPORT is answered with, and what is wrong with it.
 
     Args:
         event: its Event Information.
@@ -136,8 +140,8 @@ def status_of_report(event: Dataset, hear: Callable[[CommitmentReport], bool]) -
     except UnusableReference as error:
         return INVALID_ARGUMENT, str(error)
     if not hear(report):
-        return INVALID_ARGUMENT, "Transaction UID (0008,1195) is none that we asked this peer with"
-    return 0x0000, ""
+        return NOT_ASKED, "Transaction UID (0008,1195) is none that we asked this peer with"
+    return WRITTEN_DOWN, ""
 
 
 def _transaction(data_set: Dataset) -> str:

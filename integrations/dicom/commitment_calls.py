@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pydicom.dataset import Dataset
 from pynetdicom import build_context, build_role, evt
@@ -18,25 +19,36 @@ from pynetdicom.events import Event
 from config.settings import Peer
 from integrations.dicom.calling import ANSWER_SECONDS, Refused, Unreachable, call_peer, not_taken
 from integrations.dicom.commitment import (
-    DUPLICATE_TRANSACTION,
-    PROCESSING_FAILURE,
     PUSH_MODEL,
     PUSH_MODEL_INSTANCE,
     REQUEST,
-    RESOURCE_LIMITATION,
     TRANSFER_SYNTAXES,
     CommitmentReport,
     Reference,
-    status_of_report,
+    answer_to_report,
     write_report,
     write_request,
 )
+from integrations.dicom.treatments import Treatment, outcome_of
 
 REPORT_WAIT_SECONDS = 5.0
 """How long an association on which we asked is kept for the report, which may as well come on another."""
 
 _SETTLE_SECONDS = 0.1
-_MAY_PASS = (PROCESSING_FAILURE, RESOURCE_LIMITATION)
+
+_Taking = Literal["taken", "tried again", "refused"]
+
+REPORT_TREATMENTS: tuple[Treatment[_Taking], ...] = (
+    Treatment(0x0000, 0x0000, "taken"),
+    Treatment(0xB000, 0xBFFF, "taken"),
+    Treatment(0x0110, 0x0110, "tried again"),
+    Treatment(0x0213, 0x0213, "tried again"),
+    Treatment(0x0001, 0xFFFF, "refused"),
+)
+"""What is made of the answer to an N-EVENT-REPORT; the first that fits counts."""
+
+REQUEST_TREATMENTS: tuple[Treatment[_Taking], ...] = (Treatment(0x0131, 0x0131, "taken"), *REPORT_TREATMENTS)
+"""What is made of the answer to an N-ACTION. A Transaction UID in use: a request came through, its answer was lost."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +77,6 @@ def ask_to_commit(
 ) -> Taken | NotOffered:
     """Ask a peer to commit to objects, on an association of its own that is kept a little for the report.
 
-    That the Transaction UID is in use (0131H) means that an earlier request came through whose answer was lost.
-
     Args:
         peer: who is asked.
         our_ae_title: the calling AE title.
@@ -85,8 +95,8 @@ def ask_to_commit(
         # A report of an earlier request may come at once; served meanwhile it could confuse pynetdicom's threads so
         # that our own request would wait for ever.
         answered.wait(ANSWER_SECONDS)
-        status, _ = status_of_report(event.event_information, hear)
-        return status, None
+        given, _ = answer_to_report(event.event_information, hear)
+        return given.status, None
 
     association = call_peer(
         peer,
@@ -99,7 +109,7 @@ def ask_to_commit(
     action = write_request(transaction_uid, references)
     status, _ = association.send_n_action(action, REQUEST, PUSH_MODEL, PUSH_MODEL_INSTANCE)
     answered.set()
-    taken = _taken(status, also=(DUPLICATE_TRANSACTION,))
+    taken = _taken(status, REQUEST_TREATMENTS)
     if isinstance(taken, Done):
         _wait(association, reported, wait_seconds)
     _release(association)
@@ -125,24 +135,30 @@ def report_commitments(peer: Peer, our_ae_title: str, reports: Sequence[Commitme
         status, _ = association.send_n_event_report(
             event, event_type, PUSH_MODEL, PUSH_MODEL_INSTANCE, msg_id=1 + number % 0xFFFF
         )
-        answers.append(_taken(status))
+        answers.append(_taken(status, REPORT_TREATMENTS))
     if association.is_established:
         association.release()
     return answers
 
 
-def taken_by_status(status: int | None, comment: str = "") -> Taken:
+def taken_by_status(
+    status: int | None, comment: str = "", treatments: Sequence[Treatment[_Taking]] = REPORT_TREATMENTS
+) -> Taken:
     """Say what a status means for us; None is no answer."""
     if status is None:
         return Unreachable("the association ended, or the time ran out, before an answer came")
-    if status == 0 or status >> 12 == 0xB:
-        return Done()
-    return Unreachable(f"{status:04X}H {comment}".strip()) if status in _MAY_PASS else Refused(status, comment)
+    match outcome_of(treatments, status):
+        case "taken":
+            return Done()
+        case "tried again":
+            return Unreachable(f"{status:04X}H {comment}".strip())
+        case "refused":
+            return Refused(status, comment)
 
 
-def _taken(response: Dataset, also: Sequence[int] = ()) -> Taken:
+def _taken(response: Dataset, treatments: Sequence[Treatment[_Taking]]) -> Taken:
     status = int(response.Status) if "Status" in response else None
-    return Done() if status in also else taken_by_status(status, str(response.get("ErrorComment", "") or ""))
+    return taken_by_status(status, str(response.get("ErrorComment", "") or ""), treatments)
 
 
 def _not_offered(answer: Refused | Unreachable, peer: Peer) -> Taken | NotOffered:

@@ -1,19 +1,7 @@
 """Storage Commitment on associations that peers open to us (PS3.4, Annex J).
 
-What an N-ACTION, by which a peer asks us to commit, is answered (PS3.7, 10.1.4.1.10):
-
-| what happened | status |
-|---|---|
-| the request is written down | 0000H |
-| the calling title may not ask | 0124H |
-| another action than type 1, another instance than the well-known one | 0123H, 0112H |
-| an attribute is missing or is no UID | 0115H, with a comment that names it |
-| a request with the same Transaction UID is open | 0131H |
-| it cannot be written down, or is longer than we take | 0110H, 0213H |
-
-The report goes out later: on the same association if the peer keeps it open, else by whoever tends to `door.settle`'s
-rows. An N-EVENT-REPORT, by which a peer tells us what it keeps, is answered by what `door.hear` says of it: 0000H, or
-0115H where we asked nothing of this peer under its Transaction UID.
+What is answered is in `commitment_answers`. The report goes out later: on the same association if the peer keeps it
+open, else by whoever tends to `door.settle`'s rows.
 """
 
 import threading
@@ -38,19 +26,23 @@ from pynetdicom.events import Event
 from integrations.dicom.answers import EventLog, refuse, status_answer
 from integrations.dicom.association import sent_data_set
 from integrations.dicom.commitment import (
-    INVALID_ARGUMENT,
-    NO_SUCH_INSTANCE,
-    PROCESSING_FAILURE,
     PUSH_MODEL,
     PUSH_MODEL_INSTANCE,
     REQUEST,
-    RESOURCE_LIMITATION,
     TRANSFER_SYNTAXES,
     CommitmentReport,
     CommitmentRequest,
+    answer_to_report,
     read_request,
-    status_of_report,
     write_report,
+)
+from integrations.dicom.commitment_answers import (
+    INVALID_ARGUMENT,
+    NO_SUCH_ACTION,
+    NO_SUCH_INSTANCE,
+    PROCESSING_FAILURE,
+    RESOURCE_LIMITATION,
+    WRITTEN_DOWN,
 )
 from integrations.dicom.commitment_calls import Done, taken_by_status
 from integrations.dicom.errors import CommitmentRefused, MayNotAsk, UnusableReference
@@ -67,7 +59,6 @@ ANSWER_SECONDS = 5.0
 SAME_ASSOCIATION_SECONDS = 15.0
 """For so long after a request the report is ours to make on the association that it came on."""
 
-NO_SUCH_ACTION = 0x0123
 _AT_ONCE = 8
 
 
@@ -112,10 +103,10 @@ class _Desk:
         except CommitmentRefused as refusal:
             return self._refuse(event, refusal.status, refusal.comment)
         except Exception as error:  # noqa: BLE001  the edge of an association: the peer gets its answer
-            return self._refuse(event, PROCESSING_FAILURE, f"It cannot be read or kept ({type(error).__name__})")
+            return self._refuse(event, PROCESSING_FAILURE.status, f"It cannot be read or kept ({type(error).__name__})")
         report = _Here(event.assoc, event.context.context_id, number, time.monotonic())
         self._reporters.submit(self._report_here, report)
-        return status_answer(0x0000), None
+        return status_answer(WRITTEN_DOWN.status), None
 
     def _read(self, event: Event, title: str, action: IncomingDataSet) -> CommitmentRequest:
         if not self._door.may_ask(title):
@@ -140,12 +131,10 @@ class _Desk:
         title = event.assoc.requestor.ae_title.strip()
         try:
             with sent_data_set(event) as report:
-                status, comment = status_of_report(dcmread(report.path), partial(self._door.hear, title))
+                given, comment = answer_to_report(dcmread(report.path), partial(self._door.hear, title))
         except Exception as error:  # noqa: BLE001  the edge of an association: the peer may say it again
-            status, comment = PROCESSING_FAILURE, f"It cannot be read or kept ({type(error).__name__})"
-        if status:
-            return self._refuse(event, status, comment)
-        return status_answer(0x0000), None
+            given, comment = PROCESSING_FAILURE, f"It cannot be read or kept ({type(error).__name__})"
+        return self._refuse(event, given.status, comment) if given.status else (status_answer(given.status), None)
 
     def _report_here(self, here: "_Here") -> None:
         """Give the report on the association of the request; if the peer does not take it, others give it elsewhere."""

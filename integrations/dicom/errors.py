@@ -19,6 +19,7 @@ A refusal's text is the Error Comment (0000,0902) that the sender sees: at most 
 never its value. Statuses: PS3.4 Table B.2-1.
 """
 
+from integrations.dicom.commitment_answers import DUPLICATE_TRANSACTION, NOT_AUTHORIZED, Answer
 from integrations.errors import DicomError
 
 
@@ -75,6 +76,9 @@ class RequestRefused(DicomError):
 class CommitmentRefused(RequestRefused):
     """A request for storage commitment is refused."""
 
+    def __init__(self, answer: Answer, comment: str) -> None:
+        super().__init__(answer.status, comment)
+
 
 class HintRefused(RequestRefused):
     """A procedure step or a notification of instance availability is refused (PS3.4, F.7.2 and R.3.2)."""
@@ -93,11 +97,11 @@ class MayNotAsk(CommitmentRefused):
     """The calling title is none that may ask us to commit (PS3.7, C.4.3: not authorized)."""
 
     def __init__(self) -> None:
-        super().__init__(0x0124, "This calling AE title may not ask for storage commitment")
+        super().__init__(NOT_AUTHORIZED, "This calling AE title may not ask for storage commitment")
 
 
 class TransactionOpen(CommitmentRefused):
     """A request of the same Transaction UID has not been reported yet (PS3.3, C.14.1.1)."""
 
     def __init__(self) -> None:
-        super().__init__(0x0131, "A request with this Transaction UID (0008,1195) is open")
+        super().__init__(DUPLICATE_TRANSACTION, "A request with this Transaction UID (0008,1195) is open")

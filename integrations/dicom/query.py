@@ -1,19 +1,8 @@
-"""Studies and objects that a peer has, as Query SCU of the Study Root (PS3.4, Annex C).
-
-What the peer's final status means (PS3.4, table C.4-1):
-
-| status | meaning | here |
-|---|---|---|
-| 0000H | all answers came | `Found` |
-| FF00H, FF01H | an answer; with FF01H some keys were not matched by | checked by us either way |
-| FE00H | our C-CANCEL was heeded | `Found`, marked as cut |
-| A7xxH, no answer, abort | not now | `Unreachable` |
-| A900H, Cxxx H and others | it does not answer such a question | `Refused` |
-"""
+"""Studies and objects that a peer has, as Query SCU of the Study Root (PS3.4, Annex C)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -25,6 +14,7 @@ from integrations.dicom.calling import Refused, Unreachable, call_peer
 from integrations.dicom.study_queries import (
     FoundStudy,
     StudyQuery,
+    identifier_of,
     is_answer,
     number_of,
     read_answer,
@@ -32,6 +22,7 @@ from integrations.dicom.study_queries import (
     text_of,
 )
 from integrations.dicom.study_root import FIND
+from integrations.dicom.treatments import Treatment, outcome_of
 
 MOST_STUDIES = 200
 _MOST_SERIES = 1_000
@@ -40,8 +31,16 @@ _MOST_AFTER_CANCEL = 1_000  # answers that a peer may still send before the asso
 
 Answer = TypeVar("Answer")
 
-_PENDING = (0xFF00, 0xFF01)
-_CANCELLED = 0xFE00
+_Answered = Literal["complete", "an answer", "complete if we cancelled, else refused", "tried again", "refused"]
+
+TREATMENTS: tuple[Treatment[_Answered], ...] = (
+    Treatment(0x0000, 0x0000, "complete"),
+    Treatment(0xFF00, 0xFF01, "an answer"),  # with FF01H some keys were not matched by; we check either way
+    Treatment(0xFE00, 0xFE00, "complete if we cancelled, else refused"),
+    Treatment(0xA700, 0xA7FF, "tried again"),
+    Treatment(0x0001, 0xFFFF, "refused"),
+)
+"""What is made of the statuses of a C-FIND (PS3.4, table C.4-1); the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -162,22 +161,20 @@ class _Asking:
     def _answers(self, identifier: Dataset, most: int) -> Iterator[Dataset]:
         count = 0
         for status, answer in self._association.send_c_find(identifier, FIND, msg_id=self._message):
-            code = int(status.get("Status", -1))
-            if code in _PENDING:
-                if answer is not None:
+            if "Status" not in status:
+                reason = f"{self._peer} ended the association, or its time ran out, before it had answered"
+                raise _NoResultError(Unreachable(reason))
+            code, comment = int(status.Status), str(status.get("ErrorComment", "") or "")
+            match outcome_of(TREATMENTS, code):
+                case "an answer" if answer is not None:
                     count += 1
                     yield answer
-            elif code == _CANCELLED and count > most:
-                return
-            elif code != 0x0000:
-                raise _NoResultError(self._failure(code, str(status.get("ErrorComment", "") or "")))
-
-    def _failure(self, code: int, comment: str) -> Refused | Unreachable:
-        if code < 0:
-            return Unreachable(f"{self._peer} ended the association, or its time ran out, before it had answered")
-        if code >> 8 == 0xA7:
-            return Unreachable(f"{code:04X}H {comment}".strip())
-        return Refused(code, comment or "it does not answer the question")
+                case "complete if we cancelled, else refused" if count > most:
+                    return
+                case "tried again":
+                    raise _NoResultError(Unreachable(f"{code:04X}H {comment}".strip()))
+                case "refused" | "complete if we cancelled, else refused":
+                    raise _NoResultError(Refused(code, comment or "it does not answer the question"))
 
 
 def _completed(asking: _Asking, study: FoundStudy) -> FoundStudy:
@@ -206,13 +203,5 @@ def _count(asking: _Asking, study_uid: str, series: Dataset) -> int | None:
 
 def _below(study_uid: str, series_uid: str = "") -> Dataset:
     """Write the identifier that asks for the series of a study, or for the instances of a series."""
-    identifier = Dataset()
-    identifier.QueryRetrieveLevel = "IMAGE" if series_uid else "SERIES"
-    identifier.StudyInstanceUID = study_uid
-    identifier.SeriesInstanceUID = series_uid
-    if series_uid:
-        identifier.SOPInstanceUID = None
-    else:
-        identifier.Modality = None
-        identifier.NumberOfSeriesRelatedInstances = None
-    return identifier
+    values = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
+    return identifier_of("IMAGE" if series_uid else "SERIES", values)

@@ -1,22 +1,10 @@
-"""Studies out of an archive, as Move and Get SCU of the Study Root (PS3.4, Annex C).
-
-What the peer's final status means (PS3.4, tables C.4-2 and C.4-3):
-
-| status | meaning | here |
-|---|---|---|
-| 0000H, no sub-operation failed | all was sent | `Retrieved` |
-| 0000H or B000H, some failed | a part was sent | `Incomplete` |
-| A702H | it could not send to us | `Incomplete` |
-| A801H | it does not know our title as a destination | `UnknownDestination` |
-| A701H, no answer, abort | not now | `Unreachable` |
-| A900H, CxxxH, FE00H and others | it does not do this | `Refused` |
-"""
+"""Studies out of an archive, as Move and Get SCU of the Study Root (PS3.4, Annex C)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -32,11 +20,30 @@ from integrations.dicom.incoming import IncomingDataSet
 from integrations.dicom.part10 import FileMeta
 from integrations.dicom.study_root import GET, MOVE
 from integrations.dicom.taking import WayIn, answer_store
+from integrations.dicom.treatments import Treatment, outcome_of
 
 RETRIEVE_SECONDS = 600
 """How long a peer may say nothing in the middle: some recall a study from tape before they send a first object."""
 
-_PENDING = (0xFF00, 0xFF01)
+_Ending = Literal[
+    "complete, or incomplete where a part failed",
+    "going on, tried again if no more comes",
+    "incomplete",
+    "unknown destination",
+    "tried again",
+    "refused",
+]
+
+TREATMENTS: tuple[Treatment[_Ending], ...] = (
+    Treatment(0x0000, 0x0000, "complete, or incomplete where a part failed"),
+    Treatment(0xFF00, 0xFF01, "going on, tried again if no more comes"),
+    Treatment(0xB000, 0xBFFF, "incomplete"),
+    Treatment(0xA702, 0xA702, "incomplete"),
+    Treatment(0xA801, 0xA801, "unknown destination"),
+    Treatment(0xA700, 0xA7FF, "tried again"),
+    Treatment(0x0001, 0xFFFF, "refused"),
+)
+"""What is made of the statuses of a C-MOVE or C-GET (PS3.4, tables C.4-2, C.4-3); the first that fits counts."""
 
 
 @dataclass(frozen=True)
@@ -133,18 +140,21 @@ def _finish(association: Association, answers: Iterator[tuple[Dataset, Dataset |
         last = status
     if association.is_established:
         association.release()
-    code = int(last.get("Status", -1))
-    if code < 0 or code in _PENDING:
+    code = int(last.get("Status", 0xFF00))
+    outcome = outcome_of(TREATMENTS, code)
+    if outcome == "going on, tried again if no more comes":
         return Unreachable(f"{peer} ended the association, or its time ran out, before it had sent all")
     sent, failed = (int(last.get(f"NumberOf{kind}Suboperations", 0) or 0) for kind in ("Completed", "Failed"))
     sent += int(last.get("NumberOfWarningSuboperations", 0) or 0)
     comment = str(last.get("ErrorComment", "") or "")
-    if code == 0x0000 and not failed:
-        return Retrieved(sent)
-    if code in {0x0000, 0xB000, 0xA702}:
-        return Incomplete(sent, failed, code, comment)
-    if code == 0xA801:
-        return UnknownDestination()
-    if code == 0xA701:
-        return Unreachable(f"{code:04X}H {comment}".strip())
-    return Refused(code, comment or "it does not send the study")
+    match outcome:
+        case "complete, or incomplete where a part failed" if not failed:
+            return Retrieved(sent)
+        case "complete, or incomplete where a part failed" | "incomplete":
+            return Incomplete(sent, failed, code, comment)
+        case "unknown destination":
+            return UnknownDestination()
+        case "tried again":
+            return Unreachable(f"{code:04X}H {comment}".strip())
+        case "refused":
+            return Refused(code, comment or "it does not send the study")

@@ -25,20 +25,12 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from config.settings import Peer
 from integrations.dicom.calling import Refused, Unreachable, call_peer, not_taken
 from integrations.dicom.sr_classes import other_class, put_into_class
+from integrations.dicom.treatments import Treatment, outcome_of
 
 _LITTLE_ENDIAN = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 
 
-@dataclass(frozen=True)
-class Treatment:
-    """What is made of the statuses from one to another that a peer may answer a C-STORE with."""
-
-    first: int
-    last: int
-    outcome: Literal["delivered", "delivered with a warning", "tried again", "refused"]
-
-
-TREATMENTS = (
+TREATMENTS: tuple[Treatment[Literal["delivered", "delivered with a warning", "tried again", "refused"]], ...] = (
     Treatment(0x0000, 0x0000, "delivered"),
     Treatment(0x0111, 0x0111, "delivered with a warning"),  # PS3.7, C.5: what a retry gets whose answer was lost
     Treatment(0xB000, 0xBFFF, "delivered with a warning"),
@@ -137,7 +129,7 @@ def _answer(response: Dataset) -> DeliveryAnswer:
     status = int(response.Status)
     comment = str(response.get("ErrorComment", "") or "")
     said = f"{status:04X}H {comment}".strip()
-    match next(each.outcome for each in TREATMENTS if each.first <= status <= each.last):
+    match outcome_of(TREATMENTS, status):
         case "delivered":
             return Delivered(status, "")
         case "delivered with a warning":

@@ -1,12 +1,30 @@
 """The DICOM conformance statement (PS3.2, annex N), from the tables that the code runs on and a site's settings."""
 
+from collections.abc import Iterable
+
+from pydicom.datadict import dictionary_description, tag_for_keyword
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from config.settings import DicomSettings, Peer
-from integrations.dicom import admission, calling, commitment, errors, hint_service, hints, sender, study_root
+from integrations.dicom import (
+    admission,
+    calling,
+    commitment,
+    commitment_answers,
+    commitment_calls,
+    errors,
+    hint_service,
+    hints,
+    query,
+    retrieve,
+    sender,
+    study_root,
+)
 from integrations.dicom.elements import MAX_DEPTH, MAX_INFLATED_BYTES
 from integrations.dicom.get_contexts import get_contexts
 from integrations.dicom.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from integrations.dicom.study_queries import KEYS
+from integrations.dicom.treatments import Treatment
 from integrations.sr.codes import PRIVATE_SCHEME
 from integrations.statements import listed, sections, table
 
@@ -39,7 +57,7 @@ def _overview(settings: DicomSettings) -> str:
     services = table(
         ("service", "as user (SCU)", "as provider (SCP)"),
         (
-            ("Verification", "yes", "yes"),
+            ("Verification", "yes", "yes, with 0000H"),
             ("Storage", "Comprehensive SR, or Comprehensive 3D SR where a peer takes only that", "every storage class"),
             ("Storage Commitment Push Model", "yes, for peers with `commit`", "yes, for peers with `commit`"),
             ("Modality Performed Procedure Step", "no", "yes, for peers with `announce`"),
@@ -100,7 +118,8 @@ def _storage(settings: DicomSettings) -> str:
         "## Storage as provider",
         f"{classes}, in every transfer syntax. The data set is kept byte for byte (level 2), and nothing is coerced.",
         statuses,
-        "An Error Comment names the attribute, never its value. The association goes on after each answer. "
+        "An Error Comment names the attribute, never its value. No status, here or below, is private: all are of "
+        "PS3.4, table B.2-1, PS3.7, annex C, or PS3.3, C.14.1.1. The association goes on after each answer. "
         "The same content again, also in another lossless transfer syntax, is success and nothing else; other content "
         "under a known SOP Instance UID is success too, kept, and left to a person. "
         f"Sequences may lie {MAX_DEPTH} deep; of a deflated data set {MAX_INFLATED_BYTES:,} bytes are inflated to find "
@@ -114,8 +133,11 @@ def _kept(refusal: type[errors.Refusal]) -> str:
 
 def _commitment(settings: DicomSettings) -> str:
     failures = table(
-        ("failure reason, given or understood", "means"),
-        ((f"{code:04X}H", text) for code, text in commitment.FAILURES.items()),
+        ("failure reason", "means", "given by us when"),
+        (
+            (f"{code:04X}H", text, commitment.GIVEN_FAILURES.get(code, "never"))
+            for code, text in commitment.FAILURES.items()
+        ),
     )
     times = settings.commitment
     return sections(
@@ -126,10 +148,25 @@ def _commitment(settings: DicomSettings) -> str:
         "second, else on a new one, in the SCP role, to the host and port of that peer in `peers`; tried again with "
         f"growing pauses for {times.report_days:g} days. We ask after each delivery to a peer with `commit`, wait "
         f"{times.answer_hours:g} hours for its report, and ask {times.requests} times.",
-        "A request is answered with 0000H, 0124H (the title may not ask), 0123H or 0112H (another action or instance), "
-        "0115H (an attribute is missing or no UID), 0131H, 0213H (too long) or 0110H (it cannot be kept).",
+        "An N-ACTION, by which we are asked, is answered:",
+        _answers(commitment_answers.TO_REQUEST),
+        "An N-EVENT-REPORT, by which a peer says what it keeps, is answered:",
+        _answers(commitment_answers.TO_REPORT),
+        "What a peer's answer to our N-ACTION means; the first row that fits counts. Refused, "
+        "whether the document is kept is asked by C-FIND, where the peer may be asked, else left to a person.",
+        _treated(commitment_calls.REQUEST_TREATMENTS),
+        "What a peer's answer to our N-EVENT-REPORT means. Refused, it is not told again.",
+        _treated(commitment_calls.REPORT_TREATMENTS),
         failures,
     )
+
+
+def _answers(given: Iterable[commitment_answers.Answer]) -> str:
+    return table(("status", "when"), ((f"{each.status:04X}H", each.when) for each in given))
+
+
+def _treated(treatments: Iterable[Treatment[str]]) -> str:
+    return table(("status", "becomes"), ((each, each.outcome) for each in treatments))
 
 
 def _hints(settings: DicomSettings) -> str:
@@ -149,19 +186,21 @@ def _hints(settings: DicomSettings) -> str:
 
 
 def _calling() -> str:
-    rows = (
-        (f"{each.first:04X}H" if each.first == each.last else f"{each.first:04X}H to {each.last:04X}H", each.outcome)
-        for each in sender.TREATMENTS
-    )
     return sections(
         "## Associations that we open",
         f"A connection may take {calling.CONNECT_SECONDS} s, an answer {calling.ANSWER_SECONDS} s. Objects are "
         "proposed one class and one transfer syntax a context: the file's own, and for little endian ones the other of "
         f"Explicit and Implicit VR. Verification (`{Verification}`) is proposed with Implicit VR Little Endian.",
-        "What a C-STORE status of a peer means; the first row that fits counts:",
-        table(("status", "the document is"), rows),
+        "What a rejection by a peer becomes, by its result:",
+        table(("result", "becomes"), calling.REJECTED.items()),
+        "What is said of it, by its source and diagnostic:",
+        table(("source", "diagnostic", "reason"), ((*place, text) for place, text in calling.REJECTIONS.items())),
+        "No accepted context is a refusal. No connection, no TLS, an abort and no answer in time are tried again.",
+        "What a peer's status of a C-STORE makes of the document, and that of a C-ECHO of its check; the first row "
+        "that fits counts:",
+        _treated(sender.TREATMENTS),
         "What is tried again waits 5 s, twice as long after each attempt, and an hour at most, with the same SOP "
-        "Instance UID. A rejection for good, or no accepted context, is a refusal.",
+        "Instance UID. What is refused waits for a person.",
     )
 
 
@@ -169,14 +208,35 @@ def _archive() -> str:
     contexts, _ = get_contexts()
     return sections(
         "## Query/Retrieve as user",
-        f"Study Root: FIND `{study_root.FIND}`, MOVE `{study_root.MOVE}`, GET `{study_root.GET}`. Keys asked by: "
-        "Accession Number, Study Instance UID, or Patient ID with modality and dates, always one value without "
-        "wildcards; answers that do not fit are dropped. An object that a peer with `commit` never committed to is "
-        "asked for at the level IMAGE, by its Study, Series and SOP Instance UID. MOVE names our AE title as its "
-        "destination. GET proposes "
-        f"{len(contexts)} contexts with the SCP role for storage; what it brings goes the way of what is sent. "
-        "0000H with failed sub-operations counts as incomplete, and A801H names what to enter at the archive.",
+        f"Study Root: FIND `{study_root.FIND}`, MOVE `{study_root.MOVE}`, GET `{study_root.GET}`.",
+        "The keys of a C-FIND. A study is asked for by Accession Number, Study Instance UID, or Patient ID with "
+        "modality and dates, without wildcards; answers that do not fit are dropped. Series and instances are asked "
+        "for where a study comes without its modalities or its count, and an instance by its UIDs where a peer with "
+        "`commit` never committed to it.",
+        table(
+            ("level", "key", "tag", "matched by, where it has a value"),
+            (
+                (level, dictionary_description(keyword), f"`{_tag(keyword)}`", matching or "asked back only")
+                for level, keys in KEYS.items()
+                for keyword, matching in keys.items()
+            ),
+        ),
+        f"What comes beyond the studies that are of use, at most {query.MOST_STUDIES}, is cancelled. What a peer's "
+        "status of a C-FIND means; the first row that fits counts:",
+        _treated(query.TREATMENTS),
+        "A study is retrieved by its Study Instance UID. MOVE names our AE title as its destination. GET proposes "
+        f"{len(contexts)} contexts with the SCP role for storage; what it brings is answered as what is sent. What a "
+        "peer's last status of a C-MOVE or C-GET means:",
+        _treated(retrieve.TREATMENTS),
+        "What is not complete is asked for again, `fetch.tries` times at most; a peer that cannot be reached, or whose "
+        "C-FIND is to be tried again, rests meanwhile, and that is no try. An unknown destination names what to enter "
+        "at the archive. Whatever a peer says, a study counts as fetched once its objects are here.",
     )
+
+
+def _tag(keyword: str) -> str:
+    tag = tag_for_keyword(keyword) or 0
+    return f"({tag >> 16:04X},{tag & 0xFFFF:04X})"
 
 
 def _rest(settings: DicomSettings) -> str:

@@ -4,7 +4,7 @@ A PACS may ignore a key that it does not match by, and may match without regard 
 what was asked. Nothing here speaks to a network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -13,18 +13,32 @@ from pydicom.multival import MultiValue
 from integrations.dicom.errors import Unaskable
 from integrations.dicom.header import is_uid
 
-_ASKED_BACK = (
-    "AccessionNumber",
-    "StudyInstanceUID",
-    "PatientID",
-    "IssuerOfPatientID",
-    "StudyDate",
-    "StudyTime",
-    "StudyDescription",
-    "ModalitiesInStudy",
-    "NumberOfStudyRelatedInstances",
-    "InstanceAvailability",
-)
+KEYS = {
+    "STUDY": {
+        "AccessionNumber": "single value",
+        "StudyInstanceUID": "single value",
+        "PatientID": "single value",
+        "ModalitiesInStudy": "single value",
+        "StudyDate": "range",
+        "IssuerOfPatientID": "",
+        "StudyTime": "",
+        "StudyDescription": "",
+        "NumberOfStudyRelatedInstances": "",
+        "InstanceAvailability": "",
+    },
+    "SERIES": {
+        "StudyInstanceUID": "single value",
+        "SeriesInstanceUID": "",
+        "Modality": "",
+        "NumberOfSeriesRelatedInstances": "",
+    },
+    "IMAGE": {
+        "StudyInstanceUID": "single value",
+        "SeriesInstanceUID": "single value",
+        "SOPInstanceUID": "single value",
+    },
+}
+"""The keys of a C-FIND at each level, and how they are matched by where they have a value; empty is asked back only."""
 _WILDCARDS = frozenset("*?\\")  # PS3.4, C.2.2.2.4; the backslash stands between values and cannot be escaped
 
 
@@ -70,17 +84,24 @@ def study_identifier(query: StudyQuery) -> Dataset:
     for name, value in (("accession number", query.accession), ("patient ID", query.patient_id)):
         if _WILDCARDS & set(value) or not value.isprintable():
             raise Unaskable(f"The {name} holds a character that a PACS reads as a wildcard. Ask by the study UID.")
-    identifier = Dataset()
-    for keyword in _ASKED_BACK:
-        setattr(identifier, keyword, None)
-    identifier.QueryRetrieveLevel = "STUDY"
-    identifier.AccessionNumber = query.accession
-    identifier.StudyInstanceUID = query.study_uid
-    identifier.PatientID = query.patient_id
-    identifier.ModalitiesInStudy = query.modality
-    if query.from_date or query.to_date:
-        identifier.StudyDate = f"{query.from_date}-{query.to_date}"
+    values = {
+        "AccessionNumber": query.accession,
+        "StudyInstanceUID": query.study_uid,
+        "PatientID": query.patient_id,
+        "ModalitiesInStudy": query.modality,
+        "StudyDate": f"{query.from_date}-{query.to_date}" if query.from_date or query.to_date else "",
+    }
+    identifier = identifier_of("STUDY", values)
     _declare_character_set(identifier, query.accession + query.patient_id)
+    return identifier
+
+
+def identifier_of(level: str, values: Mapping[str, str]) -> Dataset:
+    """Write an identifier with all keys of a level, empty where there is no value."""
+    identifier = Dataset()
+    identifier.QueryRetrieveLevel = level
+    for keyword in KEYS[level]:
+        setattr(identifier, keyword, values.get(keyword))
     return identifier
 
 

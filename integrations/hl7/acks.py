@@ -12,42 +12,42 @@ from datetime import datetime
 from integrations.hl7.charset import WIDE, codec_of, site_codec
 from integrations.hl7.errors import UnreadableMessage
 from integrations.hl7.escapes import escape
+from integrations.hl7.faults import CODE_TEXT, NO_MSH
 from integrations.hl7.header import NO_HEADER, Header, header_of
-from integrations.hl7.places import Fault, FieldPlace
+from integrations.hl7.places import Fault
 from integrations.hl7.segments import Segment, parse
 
 OUR_NAME = "SPINELABEL"
-_CODE_TEXT = {
-    "100": "Segment sequence error",
-    "101": "Required field missing",
-    "102": "Data type error",
-    "103": "Table value not found",
-    "200": "Unsupported message type",
-    "202": "Unsupported processing id",
-    "203": "Unsupported version id",
-    "205": "Duplicate key identifier",
-    "207": "Application internal error",
-}
 CONDITIONS = {"AL": "always", "NE": "never", "ER": "when it is refused", "SU": "when it is taken"}
 """HL7 table 0155: when an acknowledgement is wanted."""
 CODES = {
     "AA": "Original mode, or MSH-16 asks for it: the message is stored and taken.",
     "AE": "As AA, when the message is stored and not taken; ERR says why.",
-    "AR": "As AA, when the header (MSH-9, MSH-10, MSH-11, MSH-12) is at fault, or the message could not be stored.",
+    "AR": "As AA, when the header is at fault.",
     "CA": "MSH-15 asks for it: the message is stored and taken.",
     "CE": "As CA, when the message is stored and not taken; ERR says why.",
     "CR": "As CA, when the header is at fault.",
 }
-"""HL7 table 0008: the codes of MSA-1 that are given, and when."""
+"""HL7 table 0008: the codes of MSA-1 that are given, and when, besides faults that are answered in any mode."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What an acknowledgement looks like from a version of HL7 on.
+
+    `type_parts` are those of MSH-9: the trigger came with 2.3, the structure with 2.3.1. `places` of ERR name the
+    location, the code, the severity and the problem; before 2.5 all stands in ERR-1, without the last two.
+    """
+
+    since: tuple[int, ...]
+    type_parts: int
+    places: tuple[int, ...]
+
+
+FORMS = (Form((2, 5), 3, (2, 3, 4, 8)), Form((2, 3, 1), 3, (1,)), Form((2, 3), 2, (1,)), Form((2,), 1, (1,)))
+"""The first that a message is not older than counts."""
 _FRAMING = re.compile(r"[\x00-\x08\x0a-\x1f]")
 _LATEST_KNOWN = "2.5.1"
-
-# AR, since it is our trouble and not the message's: chapter 2 has AR for "reasons unrelated to its content or format",
-# after which the same message will probably be accepted later, and AE for faults of the message. Engines act on that:
-# InterSystems' default is to send again after AR and to suspend after AE; others can be set so for AR alone.
-NOT_STORED = Fault(FieldPlace("MSH", 0), "207", "The message could not be stored. Send it again later.", rejects=True)
-TOO_LONG = Fault(FieldPlace("MSH", 0), "207", "The message is longer than this receiver takes.")
-NO_MSH = Fault(FieldPlace("MSH", 0), "100", "The message has no MSH segment.", rejects=True)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def acknowledge(header: Header, fault: Fault | None, stamp: Stamp, *, originally
     """
     verdict = "A" if fault is None else "R" if fault.rejects else "E"
     commit, application = (_condition(header.value(field)) for field in (15, 16))
-    if originally or (not commit and not application):
+    if originally or (fault is not None and fault.originally) or (not commit and not application):
         return Answer(None, _write(f"A{verdict}", header, fault, stamp))
     return Answer(
         _write(f"C{verdict}", header, fault, stamp) if _wants(commit, fault) else None,
@@ -99,13 +99,11 @@ def acknowledge(header: Header, fault: Fault | None, stamp: Stamp, *, originally
 
 def refuse_unreadable(stamp: Stamp) -> Answer:
     """Answer bytes that have no MSH segment: AR with an empty MSA-2, since there is no control id to name."""
-    return Answer(None, _write("AR", NO_HEADER, NO_MSH, stamp))
+    return acknowledge(NO_HEADER, NO_MSH, stamp)
 
 
 def refuse_unstored(raw: bytes, fault: Fault, stamp: Stamp) -> Answer:
     """Answer a message that is not in our hands so that its sender keeps it: AR where it is to send it again, else AE.
-
-    That is the answer in enhanced mode too, where many that fill in MSH-15 wait for an application acknowledgement.
 
     Raises:
         UnreadableMessage: there is nothing to answer to; close the connection.
@@ -113,7 +111,7 @@ def refuse_unstored(raw: bytes, fault: Fault, stamp: Stamp) -> Answer:
     header = header_of(parse(raw, site_codec("8859/1")))
     if not header.control_id:
         raise UnreadableMessage("MSH-10 is missing, so the message cannot be answered.")
-    return Answer(None, _write("AR" if fault.rejects else "AE", header, fault, stamp))
+    return acknowledge(header, fault, stamp)
 
 
 def _condition(sent: str) -> str:
@@ -164,32 +162,29 @@ def _codec(header: Header) -> str:
 
 
 def _message_type(header: Header) -> str:
-    """MSH-9 names the trigger from version 2.3 on and the structure from 2.3.1 on."""
-    parts = ["ACK", header.component(9, 2), "ACK"]
-    version = _numbers(header)
-    if version < (2, 3, 1):
-        parts = parts[: 2 if version >= (2, 3) else 1]
-    marks = header.delimiters
-    return marks.component.join(parts if parts[1:2] != [""] else parts[:1])
+    trigger = header.component(9, 2)
+    parts = ["ACK", trigger, "ACK"][: _form(header).type_parts if trigger else 1]
+    return header.delimiters.component.join(parts)
 
 
 def _error(fault: Fault, header: Header) -> str:
-    """Write ERR: from version 2.5 on in ERR-2, ERR-3, ERR-4 and ERR-8, before that in ERR-1."""
-    marks, place = header.delimiters, fault.place
+    marks, place, places = header.delimiters, fault.place, _form(header).places
     location = [place.segment, str(max(place.number, 1)), *([str(place.field)] if place.field else [])]
-    coded = [fault.code, escape(_CODE_TEXT[fault.code], marks), "HL70357"]
-    if _numbers(header) < (2, 5):
+    coded = [fault.code, escape(CODE_TEXT[fault.code], marks), "HL70357"]
+    if places == (1,):
         location += [""] * (3 - len(location))
         return marks.field.join(["ERR", marks.component.join([*location, marks.subcomponent.join(coded)])])
-    fields = ["ERR", "", marks.component.join(location), marks.component.join(coded), "E", "", "", ""]
-    return marks.field.join([*fields, escape(fault.problem, marks)])
+    said = (marks.component.join(location), marks.component.join(coded), "E", escape(fault.problem, marks))
+    by_place = dict(zip(places, said, strict=True))
+    return marks.field.join(["ERR", *(by_place.get(number, "") for number in range(1, max(places) + 1))])
 
 
-def _numbers(header: Header) -> tuple[int, ...]:
-    """Give the version as numbers; one that cannot be read counts as the latest we know."""
+def _form(header: Header) -> Form:
+    """Give the form for the message's version; one that cannot be read counts as the latest we know."""
     version = header.value(12)
     readable = re.fullmatch(r"2(\.[0-9]{1,3})*", version)
-    return tuple(int(part) for part in (version if readable else _LATEST_KNOWN).split("."))
+    numbers = tuple(int(part) for part in (version if readable else _LATEST_KNOWN).split("."))
+    return next(form for form in FORMS if numbers >= form.since)
 
 
 def _sent(segment: Segment, field: int) -> str:

@@ -15,10 +15,11 @@ from datetime import datetime, tzinfo
 from itertools import pairwise
 
 from config.settings import Hl7Settings
+from integrations.hl7.faults import NO_PATIENT, NOT_TWO_NUMBERS
 from integrations.hl7.header import Header
 from integrations.hl7.identifiers import PatientId, best_id, component, patient_ids, read_patient
 from integrations.hl7.merges import MERGES, Merge, read_merges
-from integrations.hl7.places import Fault, FieldPlace
+from integrations.hl7.places import Fault
 from integrations.hl7.segments import Parsed, Segment
 from integrations.hl7.times import read_time
 
@@ -64,10 +65,10 @@ def read_adt(header: Header, parsed: Parsed, settings: Hl7Settings, zone: tzinfo
         read = read_merges(parsed, settings.authority, settings.identifier_types)
         return Adt(read.merges, (), people, reader.occurred(), read.fault)
     if not people:
-        return Adt(fault=Fault(FieldPlace("PID", 3), "101", "There is no number of a patient."))
+        return Adt(fault=NO_PATIENT)
     if header.message_type == UNLINK:
         if len({(one.patient.id, one.patient.authority) for one in people}) < 2:
-            return Adt(fault=Fault(FieldPlace("PID", 3, 2), "101", "There are no two numbers to unlink."))
+            return Adt(fault=NOT_TWO_NUMBERS)
         return Adt((), tuple(pairwise(one.patient for one in people)), (), reader.occurred())
     return Adt((), (), people, reader.occurred())
 

@@ -10,46 +10,33 @@ from dataclasses import dataclass
 
 from integrations.hl7.errors import UnusableHl7Setting
 
-_CODECS = {
-    "ASCII": "ascii",
-    "UNICODE": "utf-8",
-    "UNICODEUTF8": "utf-8",
-    "UTF8": "utf-8",
-    "UTF16": "utf-16",
-    "UNICODEUTF16": "utf-16",
-    "LATIN1": "cp1252",
-    "LATIN2": "iso8859-2",
-    "ISOIR6": "ascii",
-    "ISOIR100": "cp1252",
-    "ISOIR101": "iso8859-2",
-    "ISOIR192": "utf-8",
-    "ISOIR13": "cp932",
-    "ISOIR14": "cp932",
-    "ISOIR87": "iso2022_jp",
-    "ISOIR159": "iso2022_jp_2",
-    "JISX0202": "iso2022_jp_2",
-    "JAS2020": "iso2022_jp_2",
-    "ISO2022JP": "iso2022_jp_2",
-    "SHIFTJIS": "cp932",
-    "SJIS": "cp932",
-    "WINDOWS31J": "cp932",
-    "EUCJP": "euc_jp",
-    "EUCKR": "euc_kr",
-    "KSX1001": "euc_kr",
-    "KSC5601": "euc_kr",
-    "GB180302000": "gb18030",
-    "GB18030": "gb18030",
-    "GB2312": "gb18030",
-    "GBK": "gb18030",
-    "BIG5": "cp950",
-    "ISOIR166": "tis_620",
-    "TIS620": "tis_620",
-    "KOI8R": "koi8_r",
-    "KOI8U": "koi8_u",
-}
-_LATIN_PART = re.compile(r"(?:ISO)?8859(1[0-6]|[1-9])")
-_WINDOWS_PAGE = re.compile(r"(?:WINDOWS|WIN|CP)(125[0-8])")
-_OLD_PAGE = re.compile(r"(?:IBM|CP|DOS)(437|850|852|855|857|858|866|932|936|949|950)")
+_OLD_PAGES = (437, 850, 852, 855, 857, 858, 866, 932, 936, 949, 950)
+CHARSETS = (
+    ("ascii", ("ASCII", "ISO IR6")),
+    ("cp1252", ("8859/1", "ISO 8859/1", "ISO IR100", "LATIN 1")),
+    *((f"iso8859-{part}", (f"8859/{part}", f"ISO 8859/{part}")) for part in (*range(2, 12), *range(13, 17))),
+    ("iso8859-2", ("ISO IR101", "LATIN 2")),
+    ("utf-8", ("UNICODE UTF-8", "UTF-8", "UNICODE", "ISO IR192")),
+    ("utf-16", ("UNICODE UTF-16", "UTF-16")),
+    ("cp932", ("ISO IR13", "ISO IR14", "SHIFT JIS", "SJIS", "WINDOWS-31J")),
+    ("iso2022_jp", ("ISO IR87",)),
+    ("iso2022_jp_2", ("ISO IR159", "JIS X 0202", "JAS2020", "ISO 2022-JP")),
+    ("euc_jp", ("EUC-JP",)),
+    ("euc_kr", ("KS X 1001", "KSC 5601", "EUC-KR")),
+    ("gb18030", ("GB 18030-2000", "GB 18030", "GB 2312", "GBK")),
+    ("cp950", ("BIG-5",)),
+    ("tis_620", ("ISO IR166", "TIS-620")),
+    ("koi8_r", ("KOI8-R",)),
+    ("koi8_u", ("KOI8-U",)),
+    *((f"cp{page}", (f"WINDOWS-{page}", f"WIN{page}", f"CP{page}")) for page in range(1250, 1259)),
+    *((f"cp{page}", (f"CP{page}", f"IBM{page}", f"DOS{page}")) for page in _OLD_PAGES),
+)
+"""Python codecs with the names in HL7 table 0211 and free spellings of them; letters and digits of a name count.
+
+ISO 8859-1 is read as Windows-1252, which senders mean by it: its 27 more characters are controls in 8859-1.
+"""
+UNKNOWN_CHARSETS = ("CNS 11643-1992", "UNICODE UTF-32")
+"""What table 0211 has besides."""
 _SWITCHING = "iso2022_jp_2"
 _ESCAPE = b"\x1b"
 _WIDE = re.compile(
@@ -57,6 +44,13 @@ _WIDE = re.compile(
 )
 WIDE = "utf-16"
 """The codec of messages whose characters are two bytes wide."""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Z0-9]", "", name.upper())
+
+
+_CODECS = {_plain(name): codecs.lookup(codec).name for codec, names in CHARSETS for name in names}
 
 
 @dataclass(frozen=True)
@@ -69,18 +63,8 @@ class Decoded:
 
 
 def codec_of(name: str) -> str | None:
-    """Give the Python codec for a character set in HL7's or a free spelling; None where it is not known.
-
-    ISO 8859-1 is read as Windows-1252, which senders mean by it: its 27 more characters are controls in 8859-1.
-    """
-    plain = re.sub(r"[^A-Z0-9]", "", name.upper())
-    if page := _WINDOWS_PAGE.fullmatch(plain):
-        return f"cp{page[1]}"
-    if part := _LATIN_PART.fullmatch(plain):
-        return "cp1252" if part[1] == "1" else _existing(f"iso8859-{part[1]}")
-    if old := _OLD_PAGE.fullmatch(plain):
-        return f"cp{old[1]}"
-    return _existing(_CODECS.get(plain))
+    """Give the Python codec for a character set by its name in `CHARSETS`; None where it is not known."""
+    return _CODECS.get(_plain(name))
 
 
 def site_codec(name: str) -> str:
@@ -140,13 +124,6 @@ def _in_order(named: Sequence[str | None], raw: bytes) -> list[str]:
     if _ESCAPE in raw and any(codec.startswith("iso2022") for codec in known):
         return [_SWITCHING, *(codec for codec in known if codec != _SWITCHING)]
     return sorted(known, key=lambda codec: codec != "utf-8") if len(known) > 1 else known
-
-
-def _existing(codec: str | None) -> str | None:
-    try:
-        return codec and codecs.lookup(codec).name
-    except LookupError:
-        return None
 
 
 def _strictly(raw: bytes, codec: str) -> str | None:

@@ -12,9 +12,10 @@ from structlog.typing import FilteringBoundLogger
 
 from config.errors import SpinelabelError
 from config.settings import Hl7Settings
-from integrations.hl7.acks import NOT_STORED, TOO_LONG, Answer, Stamp, refuse_unstored
+from integrations.hl7.acks import Answer, Stamp, refuse_unstored
 from integrations.hl7.batches import answered_batch, read_batch, wants_batch
 from integrations.hl7.errors import UnreadableMessage
+from integrations.hl7.faults import NOT_STORED, TOO_LONG
 from integrations.hl7.framing import CutShort, Deframer, Frame, IncompleteFrame
 from integrations.hl7.segments import split_messages
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from integrations.hl7.delimiters import NULL, Delimiters
 
 _LONGEST_GAP = 20
-_COMMAND = re.compile(r"\.(br|sp|fi|nf|in|ti|sk|ce)\s*([+-]?\d{0,9})")
+FORMATTING = {"br": "\n", "ce": "\n", "sp": "\n", "sk": " ", "fi": "", "nf": "", "in": "", "ti": ""}
+"""What formatting commands become; `sp` and `sk` as often as the number behind them says."""
+_COMMAND = re.compile(rf"\.({'|'.join(FORMATTING)})\s*([+-]?\d{{0,9}})")
 _SWITCH = r"{mark}[CM]([0-9A-Fa-f]{{4,6}}){mark}"
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -23,7 +25,7 @@ def unescape(value: str, delimiters: Delimiters, codec: str) -> str:
     quoted = re.escape(mark)
     value = _switched(value, quoted)
     hexadecimal = rf"(?:{quoted}X(?:[0-9A-Fa-f]{{2}})+{quoted})+"
-    letters = _letters(delimiters)
+    letters = letters_of(delimiters)
     known = rf"{quoted}(?:[{''.join(letters)}]|\.[A-Za-z]{{2}}\s*[+-]?\d{{0,9}}){quoted}"
 
     def replace(found: re.Match[str]) -> str:
@@ -38,7 +40,7 @@ def unescape(value: str, delimiters: Delimiters, codec: str) -> str:
 
 def escape(value: str, delimiters: Delimiters) -> str:
     """Write a value so that `unescape` gives it back; a value of two quotes is kept from meaning null."""
-    names = {character: letter for letter, character in _letters(delimiters).items() if character}
+    names = {character: letter for letter, character in letters_of(delimiters).items() if character}
     mark = delimiters.escape
 
     def replace(character: str) -> str:
@@ -66,7 +68,8 @@ def lines_of(values: Iterable[str], read: Callable[[str], str]) -> str:
     return "\n".join("" if value == NULL else read(value) for value in values)
 
 
-def _letters(delimiters: Delimiters) -> dict[str, str]:
+def letters_of(delimiters: Delimiters) -> dict[str, str]:
+    """Give what stands for each escape sequence of one letter; highlighting (H, N) is dropped."""
     letters = {
         "F": delimiters.field,
         "S": delimiters.component,
@@ -111,11 +114,5 @@ def _formatted(content: str, sequence: str) -> str:
     if command is None:
         return sequence
     count = min(abs(int(command[2])) if command[2].strip("+-") else 1, _LONGEST_GAP)
-    match command[1]:
-        case "br" | "ce":
-            return "\n"
-        case "sp":
-            return "\n" * max(count, 1)
-        case "sk":
-            return " " * count
-    return ""
+    times = {"sp": max(count, 1), "sk": count}
+    return FORMATTING[command[1]] * times.get(command[1], 1)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from integrations.hl7.delimiters import STANDARD, Delimiters
 from integrations.hl7.escapes import plain_value
-from integrations.hl7.places import Fault, FieldPlace
+from integrations.hl7.faults import MISSING_IN_HEADER, PROCESSING_ID, PROCESSING_IDS, VERSION
+from integrations.hl7.places import Fault
 from integrations.hl7.segments import Parsed, Segment
-
-_PROCESSING_IDS = {"P", "D", "T"}
 
 
 @dataclass(frozen=True)
@@ -50,11 +49,8 @@ def header_of(parsed: Parsed) -> Header:
 
 def header_fault(header: Header) -> Fault | None:
     """Tell what in MSH-9 to MSH-12 keeps us from taking the message; None where nothing does."""
-    for field, name in ((9, "message type"), (10, "control id"), (11, "processing id"), (12, "version")):
-        if not header.value(field):
-            return Fault(FieldPlace("MSH", field), "101", f"The {name} is missing.", rejects=True)
-    if header.value(11).upper() not in _PROCESSING_IDS:
-        return Fault(FieldPlace("MSH", 11), "202", "The processing id is none of P, D and T.", rejects=True)
-    if not re.fullmatch(r"2(\.[0-9]+)*", header.value(12)):
-        return Fault(FieldPlace("MSH", 12), "203", "The version is no version 2 of HL7.", rejects=True)
-    return None
+    if missing := next((fault for fault in MISSING_IN_HEADER if not header.value(fault.place.field)), None):
+        return missing
+    if header.value(11).upper() not in PROCESSING_IDS:
+        return PROCESSING_ID
+    return None if re.fullmatch(r"2(\.[0-9]+)*", header.value(12)) else VERSION

@@ -14,8 +14,11 @@ from integrations.hl7.segments import Parsed, Segment
 
 _UID = re.compile(r"(?=.{5,64}\Z)[0-2](?:\.(?:0|[1-9][0-9]*))+")
 _STUDY_UID_FIELDS = {"ZDS": 1, "IPC": 3}
-_STUDY_UID_TYPES = {"HD", "RP", "UI", "EI", "ST"}
-_STUDY_UID_CODES = {"113014", "110180"}
+STUDY_UID_POINTERS = ("HD", "RP")
+"""OBX-2 of values that a Study Instance UID is looked for in, whatever OBX-3 says."""
+STUDY_UID_TYPES = (*STUDY_UID_POINTERS, "UI", "EI", "ST")
+STUDY_UID_CODES = ("113014", "110180")
+"""OBX-3 that name the study (DCM), and OBX-2 of values that are read under them."""
 _IN_ADDRESS = re.compile(r"(?i)[?&;\\](?:T\\)?study(?:instance)?uid=([0-9.]+)")
 _CLEARABLE = {"family": (5, 1), "given": (5, 2), "middle": (5, 3), "birth_date": (7, 1), "sex": (8, 1)}
 
@@ -136,7 +139,7 @@ def study_uid(segments: Iterable[Segment], parsed: Parsed) -> str | None:
     for segment in segments:
         if segment.name in _STUDY_UID_FIELDS:
             value = component(segment.field(_STUDY_UID_FIELDS[segment.name]), parsed, 1)
-        elif segment.name == "OBX" and _points_to_study(segment, parsed):
+        elif segment.name == "OBX" and points_to_study(segment, parsed):
             address = _IN_ADDRESS.search(segment.field(5))  # of a viewer, whose & may not be escaped
             value = address[1] if address else component(segment.field(5), parsed, 1)
         else:
@@ -146,10 +149,11 @@ def study_uid(segments: Iterable[Segment], parsed: Parsed) -> str | None:
     return None
 
 
-def _points_to_study(obx: Segment, parsed: Parsed) -> bool:
+def points_to_study(obx: Segment, parsed: Parsed) -> bool:
+    """Tell whether an OBX holds what says which study is meant, and no line of the report."""
     kind = obx.field(2).strip().upper()
-    named = component(obx.field(3), parsed, 1) in _STUDY_UID_CODES
-    return kind in {"HD", "RP"} or (named and kind in _STUDY_UID_TYPES)
+    named = component(obx.field(3), parsed, 1) in STUDY_UID_CODES
+    return kind in STUDY_UID_POINTERS or (named and kind in STUDY_UID_TYPES)
 
 
 def _is_null(field: str, parsed: Parsed, number: int) -> bool:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from integrations.hl7.faults import MERGED_INTO_ITSELF, NO_MERGED, NO_MRG, NO_SURVIVOR
 from integrations.hl7.identifiers import PatientId, best_id, patient_ids
-from integrations.hl7.places import Fault, FieldPlace
+from integrations.hl7.places import Fault
 from integrations.hl7.segments import Parsed
 
 MERGES = frozenset(f"ADT^A{event}" for event in (18, 30, 34, 36, 40, 46, 47))
@@ -38,16 +39,15 @@ def read_merges(parsed: Parsed, authority: str | None, types: Sequence[str]) -> 
             # A number becomes one of the same authority, where the surviving patient has numbers of several.
             alike = [each for each in survivor if old is not None and each.authority == old.authority]
             new = best_id(alike or survivor, authority, types)
-            place = FieldPlace("MRG", 1, segment.number)
             if new is None:
-                return ReadMerges((), Fault(FieldPlace("PID", 3), "101", "There is no number to merge into."))
+                return ReadMerges((), NO_SURVIVOR)
             if old is None:
-                return ReadMerges((), Fault(place, "101", "There is no number to merge."))
+                return ReadMerges((), NO_MERGED.in_segment(segment.number))
             if _key(old) == _key(new):
-                return ReadMerges((), Fault(place, "205", "The number would be merged into itself."))
+                return ReadMerges((), MERGED_INTO_ITSELF.in_segment(segment.number))
             merges.append(Merge(old, new))
     if not merges:
-        return ReadMerges((), Fault(FieldPlace("MRG", 0), "100", "There is no MRG segment."))
+        return ReadMerges((), NO_MRG)
     return ReadMerges(tuple(merges), None)
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from config.settings import Hl7Settings
 from integrations.hl7.adt import USED, Adt, read_adt
 from integrations.hl7.charset import site_codec
+from integrations.hl7.faults import NO_ORDER, unidentified
 from integrations.hl7.header import Header, header_fault, header_of
 from integrations.hl7.merges import Merge
-from integrations.hl7.places import Fault, FieldPlace, read_place
+from integrations.hl7.places import Fault, read_place
 from integrations.hl7.reports import MessageContext, ReportMessage, read_reports
 from integrations.hl7.segments import parse
 from integrations.hl7.senders import SenderRules, rules_for
@@ -119,9 +120,5 @@ def read_message(raw: bytes, settings: Hl7Settings) -> ReadMessage:
 
 def _report_fault(reports: Sequence[ReportMessage], settings: Hl7Settings) -> Fault | None:
     if not reports:
-        return Fault(FieldPlace("OBR", 0), "100", "The message has neither an order nor a result.")
-    if all(report.is_identified for report in reports):
-        return None
-    problem = "There is no accession number, no Study Instance UID and no patient id."
-    place = read_place(settings.accession_from[0]) if settings.accession_from else FieldPlace("PID", 3)
-    return Fault(place, "101", problem)
+        return NO_ORDER
+    return None if all(report.is_identified for report in reports) else unidentified(settings.accession_from)

@@ -1,8 +1,9 @@
 """Naming a field, and what is wrong there, for settings, notes and acknowledgements."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Self
 
 from integrations.hl7.errors import UnusableHl7Setting
 
@@ -24,13 +25,20 @@ class Fault:
     """Why a message cannot be used: what the sender is told in ERR.
 
     `code` is of HL7 table 0357. `rejects` is for faults of the header, and for trouble of our own, which give AR; the
-    others give AE. `field` of the place is 0 where the whole segment is missing.
+    others give AE. `originally` is for those that are answered in original mode whatever was asked for, since many
+    that fill in MSH-15 wait for an application acknowledgement. `field` of the place is 0 where the whole segment is
+    missing.
     """
 
     place: FieldPlace
     code: str
     problem: str
     rejects: bool = False
+    originally: bool = False
+
+    def in_segment(self, number: int) -> Self:
+        """Give the same fault in the segment of that number among those of its name."""
+        return replace(self, place=replace(self.place, number=number))
 
 
 @cache

@@ -11,14 +11,16 @@ from itertools import groupby
 from integrations.hl7.documents import decoded, is_base64_document, is_marked_up, left_open, plain, text_of
 from integrations.hl7.errors import UnreadableDocument
 from integrations.hl7.escapes import lines_of, plain_text, unescape
+from integrations.hl7.identifiers import points_to_study
 from integrations.hl7.places import FieldPlace
 from integrations.hl7.segments import Parsed, Segment
 from integrations.hl7.status import ROW_DELETED
 
-_CODED = {"CE", "CWE", "CNE", "CF"}
-_POINTERS = {"HD", "RP", "UI", "EI"}
-_MEASURES = {"NM", "SN", "DT", "TM", "TS", "DTM", "CQ", "SI", "NA", "MA"}
-_READING_TEXT = (2, 5, 9, 1)
+CODED = {"CE", "CWE", "CNE", "CF"}
+POINTERS = {"HD", "RP", "UI", "EI"}
+MEASURES = {"NM", "SN", "DT", "TM", "TS", "DTM", "CQ", "SI", "NA", "MA"}
+READING_TEXT = (2, 5, 9, 1)
+"""Components of a coded value that its text is taken from, the first that holds one."""
 
 
 class Section(StrEnum):
@@ -86,10 +88,10 @@ def read_text(segments: Sequence[Segment], parsed: Parsed) -> ReportText:
             continue
         if text is not None:
             rows.append(_Row(section, text, code, place, _is_document(segment, parsed)))
-        elif segment.field(2).strip().upper() in _POINTERS:
-            notes.append(f"text: {place} points to something that is not in the message")
-        elif segment.field(2).strip().upper() in _MEASURES:
+        elif segment.field(2).strip().upper() in MEASURES:
             notes.append(f"text: {place} is a measured value and no line of the report")
+        else:
+            notes.append(f"text: {place} points to something that is not in the message")
     documents = _without_renditions(_convert(rows, review), notes)
     codes = tuple(row.code for row in rows if row.code)
     return ReportText(_blocks(documents), codes, len(rows) + len(review), tuple(notes), tuple(review))
@@ -112,11 +114,11 @@ def _value(segment: Segment, parsed: Parsed) -> str | None:
         return lines_of(delimiters.repetitions(segment.field(3)), read)
     kind = segment.field(2).strip().upper()
     value = segment.field(5)
-    if kind in _POINTERS or kind in _MEASURES:
+    if kind in POINTERS or kind in MEASURES or points_to_study(segment, parsed):
         return None
     if _is_document(segment, parsed):
         return _encapsulated(value, parsed) if _has_parts(value, parsed) else _misplaced(read(value), parsed.codec)
-    if kind in _CODED:
+    if kind in CODED:
         return lines_of((_reading_text(each, parsed) for each in delimiters.repetitions(value)), read)
     # A type that HL7 does not know never costs the report: its value is read as text.
     return lines_of(delimiters.repetitions(value), read)
@@ -143,7 +145,7 @@ def _misplaced(value: str, codec: str) -> str:
 
 
 def _reading_text(value: str, parsed: Parsed) -> str:
-    parts = (parsed.delimiters.component_of(value, number) for number in _READING_TEXT)
+    parts = (parsed.delimiters.component_of(value, number) for number in READING_TEXT)
     return next((part for part in parts if part.strip()), "")
 
 

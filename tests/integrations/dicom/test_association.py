@@ -1,17 +1,21 @@
 """Who is let in, and how the others are told."""
 
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pynetdicom import build_context, evt
 from pynetdicom.pdu import A_ASSOCIATE_RQ
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from config.settings import Peer
-from integrations.dicom.calling import Refused, Unreachable
+from integrations.dicom.calling import Refused, Unreachable, call_peer
 from integrations.dicom.request_pdu import read_request, readable_request
 from integrations.dicom.sender import Delivered, verify
 from integrations.dicom.upper_layer import MAX_PDU_BYTES
@@ -291,6 +295,18 @@ def test_nonsense_in_place_of_a_message_ends_the_association_alone(body: bytes, 
             pass
 
     assert verify(running.peer, "NEXT") == Delivered(0, "")
+
+
+def test_a_rejection_that_comes_before_we_look_is_heard(running: Running) -> None:
+    wrong, closed = running.peer.model_copy(update={"ae_title": "OTHER"}), threading.Event()
+    late: list[Any] = [
+        (evt.EVT_CONN_CLOSE, lambda _: closed.set()),
+        (evt.EVT_REQUESTED, lambda _: closed.wait(20)),  # holds up the thread that is to hear the answer
+    ]
+
+    answer = call_peer(wrong, "SENDER", [build_context(Verification)], handlers=late)
+
+    assert answer == Refused(None, "receiver rejected the association: its AE title is another one")
 
 
 def test_a_sender_with_a_wrong_title_is_told_what_to_correct(running: Running) -> None:

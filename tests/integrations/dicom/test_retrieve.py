@@ -116,6 +116,7 @@ def moving(status: int, destination: Peer) -> tuple[Any, Callable[..., Any]]:
     ("status", "kind"),
     [
         (0xA801, UnknownDestination),
+        (0xA700, Unreachable),
         (0xA701, Unreachable),
         (0xA702, Incomplete),
         (0xC123, Refused),

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from integrations.hl7.acks import (
     CODES,
     CONDITIONS,
-    NOT_STORED,
     Answer,
     Stamp,
     acknowledge,
@@ -17,6 +16,7 @@ from integrations.hl7.acks import (
     refuse_unstored,
 )
 from integrations.hl7.errors import UnreadableMessage
+from integrations.hl7.faults import NOT_STORED
 from integrations.hl7.oru import read_message
 from integrations.hl7.places import Fault, FieldPlace
 from tests.integrations.hl7.cases import SITE, message_of

@@ -179,6 +179,7 @@ def test_two_orders_with_text_are_two_reports() -> None:
     "segment",
     [
         pytest.param("OBX|2|RP|113014^DICOM Study^DCM||1.2.3.4^RIS^Application^DICOM", id="a reference pointer"),
+        pytest.param("OBX|2|ST|113014^DICOM Study^DCM||1.2.3.4||||||F", id="a string under the code of the study"),
         pytest.param("IPC|A1|R1|1.2.3.4|S1", id="IPC-3"),
         pytest.param("ZDS|1.2.3.4^RIS^Application^DICOM", id="ZDS-1"),
     ],
