@@ -166,7 +166,8 @@ class ReceivingSocket(AssociationSocket):
     def _begin_pdu(self, connection: socket.socket) -> None:
         """Say how long the next PDU may take: the association request what ARTIM leaves to it (PS3.8, 9.1.5)."""
         seconds = float(self.assoc.network_timeout or _LONGEST_PDU_SECONDS)
-        if self.assoc.dul.state_machine.current_state == "Sta2":
+        # Still Sta1 where the request came before the new connection (Evt5) was dealt with.
+        if self.assoc.dul.state_machine.current_state in {"Sta1", "Sta2"}:
             seconds = max(self.assoc.dul.artim_timer.remaining, _SHORTEST_SECONDS)
         if connection.gettimeout() != seconds:
             connection.settimeout(seconds)

@@ -66,7 +66,7 @@ def test_senders_that_hung_up_on_a_slow_disk_leave_room_as_soon_as_their_object_
             client.send(b"".join(contradicts.pdus()))
 
     assert verify(running.peer, "SCRIPTED") == Delivered(0, "")
-    wait_until(lambda: len(running.shelf.refused) == SENDERS, "all to be kept")
+    wait_until(lambda: list(running.incoming.iterdir()) == [], "each to be kept, or given up with its sender")
 
 
 def test_where_nothing_is_kept_any_more_a_sender_that_comes_again_and_again_is_turned_away(
