@@ -25,7 +25,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchmarks.rows import print_rows
 from config.conditions import Condition, load_conditions, questions
-from config.settings import ServerSettings
+from config.report_settings import ServerSettings
 from pipeline.reports.engines.loading import device_and_dtype
 from pipeline.reports.engines.shared_prefix import load_for_shared_prefix
 from pipeline.reports.labelling import Labeller, Report, label_reports, load_labeller

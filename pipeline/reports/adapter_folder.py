@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
-from config.settings import ReportSettings
+from config.report_settings import ReportSettings
 from pipeline.reports.errors import UnusableAdapter
 
 WEIGHTS = "adapter_model.safetensors"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from config.conditions import Condition, questions
-from config.settings import ServerSettings
+from config.report_settings import ServerSettings
 from pipeline.calibration import AnsweredBy, Calibration, judge
 from pipeline.reports.adapter_folder import AdapterUse
 from pipeline.reports.addressed import addresses_reader

@@ -3,7 +3,7 @@
 from dataclasses import astuple
 from pathlib import Path
 
-from config.settings import ReportSettings
+from config.report_settings import ReportSettings
 from pipeline.calibration import AnsweredBy, Calibration, read_calibration
 from pipeline.errors import UnusableCalibration
 from pipeline.reports.adapter_folder import EMBEDDED_ADAPTER, adapter_digest, check_adapter_folder

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from config.settings import ReportSettings
+from config.report_settings import ReportSettings
 from pipeline.calibration import read_calibration
 from pipeline.reports.adapter_folder import adapter_use
 from pipeline.reports.labelling import Labeller, load_labeller

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from config.errors import SpinelabelError
-from config.settings import ReportSettings
+from config.report_settings import ReportSettings
 from service.unexpected import unexpected
 
 ConfigFile = Annotated[

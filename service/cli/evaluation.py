@@ -15,7 +15,8 @@ from rich.progress import track
 from rich.table import Table
 
 from config.conditions import EMBEDDED_CONDITIONS, Condition, load_conditions
-from config.settings import ReportSettings, Settings
+from config.report_settings import ReportSettings
+from config.settings import Settings
 from service.cli import PROMPT_HELP, AsJson, app, console
 
 if TYPE_CHECKING:

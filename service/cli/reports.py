@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import track
 
 from config.conditions import EMBEDDED_CONDITIONS, load_conditions
-from config.settings import ReportSettings, Settings
+from config.report_settings import ReportSettings
+from config.settings import Settings
 from service.cli import PROMPT_HELP, app, console
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from config.conditions import load_conditions
-from config.settings import ReportSettings, Settings
+from config.report_settings import ReportSettings
+from config.settings import Settings
 from integrations.sr.reading import read_findings
 from pipeline.calibration import Calibration
 from pipeline.reports.labelling import Labeller

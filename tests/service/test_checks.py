@@ -19,16 +19,8 @@ from sqlalchemy import Engine, text
 
 from config.conditions import load_conditions
 from config.image_settings import DetectorSettings, ImageSettings
-from config.settings import (
-    Destination,
-    ExportSettings,
-    Peer,
-    ReportSettings,
-    ServerSettings,
-    Settings,
-    StorageSettings,
-    load_settings,
-)
+from config.report_settings import ReportSettings, ServerSettings
+from config.settings import Destination, ExportSettings, Peer, Settings, StorageSettings, load_settings
 from integrations.dicom.stand_in import start_stand_in
 from pipeline.calibration import AnsweredBy
 from pipeline.reports.models import embedded_model

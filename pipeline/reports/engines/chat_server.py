@@ -14,7 +14,7 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from config.settings import ServerSettings
+from config.report_settings import ServerSettings
 from pipeline.reports.errors import ServerAway, TooLongForServer, UnusableModel
 
 MAY_PASS = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})

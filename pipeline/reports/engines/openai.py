@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from config.settings import ServerSettings
+from config.report_settings import ServerSettings
 from pipeline.reports.engines.chat_server import ChatServer, Patience, Token
 from pipeline.reports.engines.protocol import AnswerPrompt, Logits, Message
 from pipeline.reports.errors import NeitherYesNorNo, TooLongForServer, Unanswered, UnusableModel

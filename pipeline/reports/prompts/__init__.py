@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from config.conditions import Condition
-from config.settings import ReportSettings
+from config.report_settings import ReportSettings
 from pipeline.reports.engines.protocol import AnswerMode, AnswerPrompt, Message
 
 ChatPromptName = Literal["direct", "summary", "direct-natural", "summary-natural"]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.settings import ServerSettings
+from config.report_settings import ServerSettings
 from pipeline.reports.engines.chat_server import Patience, Token
 from pipeline.reports.engines.openai import OpenAiEngine, answer_logits
 from pipeline.reports.engines.protocol import AnswerPrompt, Message

@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from config.conditions import load_conditions
-from config.settings import ReportSettings, ServerSettings
+from config.report_settings import ReportSettings, ServerSettings
 from pipeline.reports.prompts import PromptName, choose_prompt, load_prompt
 
 CAUDA_EQUINA = next(condition for condition in load_conditions() if condition.name == "cauda equina compression")

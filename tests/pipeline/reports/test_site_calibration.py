@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import ReportSettings, ServerSettings
+from config.report_settings import ReportSettings, ServerSettings
 from pipeline.calibration import AnsweredBy
 from pipeline.errors import UnusableCalibration
 from pipeline.reports.adapter_folder import CARD, EMBEDDED_ADAPTER
