@@ -18,6 +18,7 @@ What is changed, and why:
   (`store_messages`).
 """
 
+import gc
 import logging
 import socket
 import ssl
@@ -53,6 +54,8 @@ from integrations.dicom.request_pdu import RequestedAssociation
 from integrations.dicom.resting import RingingQueue
 from integrations.dicom.store_messages import encode_store_response, read_store_request
 from integrations.dicom.upper_layer import ReceivingSocket, UpperLayer
+
+_COLLECTED_TOGETHER = 100
 
 
 def prepare_pynetdicom() -> None:
@@ -227,10 +230,12 @@ class ReceivingServer(ThreadedAssociationServer):
         self.note_fault = surroundings.note_fault
         self._note_handshake = surroundings.note_handshake
         self._tls = surroundings.tls
+        self._uncollected = 0
         super().__init__(ae, address, ae_title, contexts, ssl_context, evt_handlers, _Handler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Make the TLS handshake where there is one to be made; runs in the connection's own thread."""
+        self._uncollected += 1
         if self._tls is not None:
             request.settimeout(self.ae.acse_timeout)
             try:
@@ -240,6 +245,15 @@ class ReceivingServer(ThreadedAssociationServer):
                 self.shutdown_request(request)
                 return
         super().finish_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """Collect what ended associations leave behind, some together.
+
+        pynetdicom does so every few seconds, and all associations wait while Python looks at everything it has.
+        """
+        if self._uncollected >= _COLLECTED_TOGETHER:
+            self._uncollected = 0
+            gc.collect()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # socketserver's arguments
         """Note a fault where socketserver would print a traceback."""
