@@ -26,6 +26,7 @@ _SURE_HEAT = 0.96
 _SAVE_EVERY = 100
 _WARM_UP = 40
 _LABELLED_SHARE = 1 / 3
+_SAMPLE = 1003  # stream of random numbers, which no part of a drawing draws from
 
 Batch = tuple[torch.Tensor, ...]
 
@@ -62,7 +63,7 @@ class _Slices(IterableDataset[Batch]):
             seed += count
 
     def _sample(self, seed: int) -> Sample:
-        rng = np.random.default_rng([seed, 3])
+        rng = np.random.default_rng([seed, _SAMPLE])
         if self._labelled and rng.random() < _LABELLED_SHARE:
             return labelled_sample(read_labelled(self._labelled[int(rng.integers(len(self._labelled)))]), rng)
         return make_sample(draw_slice(seed))

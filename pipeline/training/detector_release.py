@@ -20,7 +20,7 @@ from pipeline.training.labelled_volumes import LabelledFiles
 
 STUDIES_EACH = 4
 """Studies of each kind of trouble that the figures on a card are counted on."""
-FIRST_SEED = 3000
+FIRST_SEED = 4000
 """Of the studies to measure on, in each kind; detector and drawings were developed with those below."""
 
 

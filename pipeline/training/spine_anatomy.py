@@ -67,8 +67,9 @@ def draw_spine(seed: int, conditions: Mapping[str, Iterable[str]] | None = None,
     scale = float(np.clip(rng.normal(1, 0.08), 0.82, 1.2)) * variety.growth
     tilts = _draw_tilts(rng, variety)
     vertebrae, discs = _stack(rng, (scale, variety), tilts, levels)
-    sacrum = _draw_sacrum(rng, vertebrae[0], lumbar_like=variety.transition == "lower")
-    return Spine(seed, scale, (sacrum[0], *vertebrae[1:]), discs, sacrum, levels, variety.transition)
+    sacrum = _draw_sacrum(rng, vertebrae[0], variety)
+    bones = (sacrum[0], *vertebrae[1:])
+    return Spine(seed, scale, bones, discs, sacrum, levels, variety.transition, variety.is_child)
 
 
 def _choose_levels(rng: Generator, forced: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
@@ -85,7 +86,8 @@ def _choose_levels(rng: Generator, forced: Mapping[str, Iterable[str]]) -> dict[
 
 def _draw_tilts(rng: Generator, variety: Variety) -> dict[str, float]:
     """Tilt of each vertebra from sacral slope, thoracic kyphosis and cervical lordosis, in radians."""
-    slope, thoracolumbar = np.clip(rng.normal(41, 12), 8, 80), rng.normal(11, 7)
+    usual = 33 if variety.is_child else 41
+    slope, thoracolumbar = np.clip(rng.normal(usual, 12), 8, 80), rng.normal(11, 7)
     names, lumbar = vertebra_names(variety.lumbar), variety.lumbar
     degrees = {"S1": -slope}
     for place, name in enumerate(names[1 : lumbar + 2], 1):
@@ -190,9 +192,11 @@ def _draw_disc(
     low_lumbar = lower.name == "S1" or level in DISC_LEVELS[-2:]
     narrow = level in levels["stenosis"]
     chance = (0.6 if low_lumbar else 0.4) if worn else (0.2 if low_lumbar else 0.08)
-    degenerate = rng.random() < max(chance + variety.wear, 0.8 * narrow)
+    chance = 0.03 if variety.is_child else chance + variety.wear
+    degenerate = rng.random() < max(chance, 0.8 * narrow)
     degeneration = rng.uniform(0.3, 1) if degenerate else rng.uniform(0, 0.25)
     height = _SIZES[upper.name][2] * np.clip(rng.normal(1, 0.15), 0.6, 1.5)
+    height *= rng.uniform(1.0, 1.35) if variety.is_child else 1.0
     height = max(height * (1 - rng.uniform(0, 0.6 + 0.3 * variety.wear) * degeneration), 1.2)
     slip = rng.uniform(6, 11) if level in levels["spondylolisthesis"] else rng.normal(0, 0.5)
     if upper.name[0] in "LT" and rng.random() < variety.slipped * (1 if low_lumbar else 0.5):
@@ -231,13 +235,18 @@ def _draw_lesions(rng: Generator, bone: Vertebra, *, diseased: bool) -> tuple[Le
     return tuple(lesions)
 
 
-def _draw_sacrum(rng: Generator, first: Vertebra, *, lumbar_like: bool) -> tuple[Vertebra, ...]:
+def _draw_sacrum(rng: Generator, first: Vertebra, variety: Variety) -> tuple[Vertebra, ...]:
     """Draw S1 to the coccyx: shorter and thinner from one to the next, curving to anterior.
 
-    A lumbar-like S1 is squarer, and S2 nearly as deep; the sacrum then bends below it.
+    A lumbar-like S1 is squarer, and S2 nearly as deep; the sacrum then bends below it. A child's segments are squarer
+    too, with discs between them.
     """
+    lumbar_like = variety.transition == "lower"
     turns = np.deg2rad([rng.normal(-4, 4), rng.normal(4, 6), rng.normal(14, 7), rng.normal(16, 8), rng.normal(15, 10)])
     depths = list(_SACRAL_DEPTH)
+    if variety.is_child:
+        depths[1] = rng.uniform(0.64, 0.84)
+        first = replace(first, taper=rng.uniform(0.05, 0.25))
     if lumbar_like:
         depths[1] = rng.uniform(0.78, 1.0)
         turns[0] += np.deg2rad(rng.uniform(-14, 6))
@@ -247,7 +256,7 @@ def _draw_sacrum(rng: Generator, first: Vertebra, *, lumbar_like: bool) -> tuple
         above = segments[-1]
         tilt = float(above.tilt + turn)
         height, depth = first.height * _SACRAL_HEIGHT[i], first.depth * depths[i]
-        gap = rng.uniform(0.8, 2.2) if i > 1 else rng.uniform(3.5, 9) if lumbar_like else rng.uniform(0.8, 3.8)
+        gap = rng.uniform(*_sacral_gaps(variety, i))
         top = above.centre - upward(above.tilt) * (above.height / 2 + gap)
         top = top - forward(above.tilt) * (above.depth * (1 - 0.6 * above.taper) - depth) * 0.45
         centre = top - upward(tilt) * height / 2
@@ -255,3 +264,12 @@ def _draw_sacrum(rng: Generator, first: Vertebra, *, lumbar_like: bool) -> tuple
             replace(first, name=f"S{i + 1}", centre=centre, tilt=tilt, height=height, depth=depth, screwed=False)
         )
     return tuple(segments)
+
+
+def _sacral_gaps(variety: Variety, number: int) -> tuple[float, float]:
+    """Give the least and greatest height in mm of what lies between two sacral segments, S1 and S2 being the first."""
+    if number > 1:
+        return (1.0, 3.2) if variety.is_child else (0.8, 2.2)
+    if variety.transition == "lower":
+        return 3.5, 9
+    return (1.5, 5.0) if variety.is_child else (0.8, 3.8)

@@ -118,6 +118,7 @@ class Spine:
     sacrum: tuple[Vertebra, ...]
     conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     transition: Transition = "none"
+    is_child: bool = False
 
     def at(self, lateral: float) -> "Spine":
         """Give the spine as it stands in the plane that many mm to the left, where rolled bones are higher or lower."""

@@ -169,10 +169,10 @@ def _paint_sacrum(canvas: Canvas, spine: Spine, lateral: float) -> None:
         lumbar_like = i == 1 and spine.transition == "lower"
         thick = rng.uniform(0.8, 2) if i > 1 else rng.uniform(1, 4.2)
         wide = bone.depth * rng.uniform(0.7, 1) if i > 1 else above.depth * 0.8 * rng.uniform(0.6, 1)
-        if lumbar_like:
+        if lumbar_like or spine.is_child:
             gap = top_of(bone) - low
-            thick, wide = float(np.hypot(*gap)) * 1.1, above.depth * rng.uniform(0.8, 1)
-        outer = Tissue.ANNULUS if rng.random() < 0.6 or lumbar_like else Tissue.CORTEX
+            thick, wide = float(np.hypot(*gap)) * 1.1, above.depth * rng.uniform(0.8, 1) * (1 if lumbar_like else 0.85)
+        outer = Tissue.ANNULUS if rng.random() < 0.6 or lumbar_like or spine.is_child else Tissue.CORTEX
         canvas.ellipse(middle, (wide / 2, thick / 2), tilt, outer)
         if rng.random() < (0.6 if i == 1 else 0.25):
             canvas.ellipse(middle, (wide * 0.3, thick * 0.28), tilt, Tissue.SACRAL_DISC)
