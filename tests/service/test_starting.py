@@ -27,6 +27,9 @@ from tests.waiting import wait_until
 
 Serve = Callable[..., subprocess.Popen[str]]
 
+LONG = pytest.mark.long
+"""Where one member of a kind is tried at each change, and the others only now and then."""
+
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
@@ -160,8 +163,8 @@ def model_without(missing: str, folder: Path) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        pytest.param("config.json", "lacks config.json", id="no settings"),
-        pytest.param("tokenizer.json", "lacks its tokenizer", id="no tokenizer"),
+        pytest.param("config.json", "lacks config.json", id="no settings", marks=LONG),
+        pytest.param("tokenizer.json", "lacks its tokenizer", id="no tokenizer", marks=LONG),
         pytest.param("weights", "lacks its weights", id="no weights"),
     ],
 )
@@ -206,11 +209,12 @@ def run_role(role: str, folder: Path, **settings: object) -> subprocess.Complete
     ("settings", "said"),
     [
         pytest.param({"reports": {"model": "no-such-folder"}}, "no-such-folder is no folder", id="no model folder"),
-        pytest.param({"conditions": "no-such.yaml"}, "no-such.yaml: No such file", id="no conditions file"),
+        pytest.param({"conditions": "no-such.yaml"}, "no-such.yaml: No such file", id="no conditions file", marks=LONG),
         pytest.param(
             {"reports": {"calibration": "no-such.json"}},
             "no-such.json: No such file or directory. Name a file that `spinelabel calibrate` wrote, or none.",
             id="no calibration file",
+            marks=LONG,
         ),
     ],
 )

@@ -46,6 +46,7 @@ def test_an_adapter_is_trained_on_a_file_and_labels_are_made_with_it(model: Path
     assert "CANARY" not in trained.stdout + trained.stderr + json.dumps(card)
 
 
+@pytest.mark.long
 def test_the_reports_that_were_received_can_be_trained_on(engine: Engine, model: Path, tmp_path: Path) -> None:
     add_study(engine)
     with writing(engine) as session:
@@ -63,6 +64,7 @@ def test_the_reports_that_were_received_can_be_trained_on(engine: Engine, model:
     assert (card["data"]["reports"], card["data"]["wrong_length"]) == (3, 1)
 
 
+@pytest.mark.long
 def test_too_few_summaries_say_so_by_the_exit_status(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("Spine without a heading. " * 10)
 

@@ -104,24 +104,28 @@ def with_objects_that_are_no_images(images: Sequence[Dataset], folder: Path) -> 
         other.save_as(path)
 
 
+LONG = pytest.mark.long
+"""The others stand for these in the short suite."""
 WRITTEN = [
     pytest.param(with_values(raw=odd_name, SpecificCharacterSet="ISO_IR 192"), id="rec-01"),
     pytest.param(
         with_values(SpecificCharacterSet=["", "ISO 2022 IR 87"], PatientName="Sato^Hanako=佐藤^花子=さとう^はなこ"),
         id="rec-02",
+        marks=LONG,
     ),
     pytest.param(with_values(raw=too_long), id="rec-03-a-long"),
-    pytest.param(with_values(raw=odd_length), id="rec-03-b-odd"),
-    pytest.param(with_values(raw=private_sequence), id="rec-03-c-private"),
+    pytest.param(with_values(raw=odd_length), id="rec-03-b-odd", marks=LONG),
+    pytest.param(with_values(raw=private_sequence), id="rec-03-c-private", marks=LONG),
     pytest.param(
         with_values(PatientName="", PatientID="", PatientBirthDate="", AccessionNumber=""),
         id="rec-05",
+        marks=LONG,
     ),
-    pytest.param(with_values(ImplicitVRLittleEndian), id="rec-07-implicit"),
-    pytest.param(with_values(DeflatedExplicitVRLittleEndian), id="rec-07-deflated"),
+    pytest.param(with_values(ImplicitVRLittleEndian), id="rec-07-implicit", marks=LONG),
+    pytest.param(with_values(DeflatedExplicitVRLittleEndian), id="rec-07-deflated", marks=LONG),
     pytest.param(with_values(ExplicitVRBigEndian), id="rec-07-big-endian"),
-    pytest.param(compressed(RLELossless), id="rec-07-rle"),
-    pytest.param(compressed(JPEGLSLossless), id="rec-07-jpeg-ls"),
+    pytest.param(compressed(RLELossless), id="rec-07-rle", marks=LONG),
+    pytest.param(compressed(JPEGLSLossless), id="rec-07-jpeg-ls", marks=LONG),
     pytest.param(compressed(JPEG2000Lossless), id="rec-07-jpeg-2000"),
     pytest.param(with_objects_that_are_no_images, id="rec-09"),
 ]
