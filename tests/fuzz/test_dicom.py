@@ -37,9 +37,9 @@ def test_damaged_data_sets_are_read_or_refused_by_name(tmp_path: Path) -> None:
     tracemalloc.start()
     for _ in range(INPUTS):
         data = damaged(chance.choice(whole), chance)
-        began = time.monotonic()
+        began = time.thread_time()
         read += read_anything(data, chance.choice(SYNTAXES), tmp_path / "data") is not None
-        slowest = max(slowest, time.monotonic() - began)
+        slowest = max(slowest, time.thread_time() - began)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
 

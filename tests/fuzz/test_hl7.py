@@ -36,9 +36,9 @@ def run(examples: int) -> Reached:
     @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(data=mutated())
     def survive(data: bytes) -> None:
-        began = time.monotonic()
+        began = time.thread_time()
         try_stream(data, reached)
-        assert time.monotonic() - began < SLOWEST_SECONDS
+        assert time.thread_time() - began < SLOWEST_SECONDS
 
     survive()
     return reached
