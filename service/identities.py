@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
@@ -19,11 +20,7 @@ def patient_of(session: Session, said: Person, own_authority: str | None) -> Pat
     """
     found = find_patient(session, said.identifier, said.authority, own_authority)
     if found is None:
-        found = Patient(
-            identifier=said.identifier or None,
-            authority=said.authority,
-            assigner=said.authority or own_authority or "",
-        )
+        found = Patient(**new_patient(said, own_authority))
     if found.as_of is None:
         found.name = found.name or said.name
         found.birth_date = found.birth_date or said.birth_date
@@ -33,6 +30,18 @@ def patient_of(session: Session, said: Person, own_authority: str | None) -> Pat
     session.add(found)
     session.flush()
     return found
+
+
+def new_patient(said: Person, own_authority: str | None) -> dict[str, Any]:
+    """Give what the row of a patient says whom nobody named before."""
+    return {
+        "identifier": said.identifier or None,
+        "authority": said.authority,
+        "assigner": said.authority or own_authority or "",
+        "name": said.name,
+        "birth_date": said.birth_date,
+        "sex": said.sex,
+    }
 
 
 def find_patient(session: Session, identifier: str, authority: str, own_authority: str | None) -> Patient | None:

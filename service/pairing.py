@@ -117,7 +117,7 @@ def pair(report: ReportKeys, studies: Sequence[StudyKeys], window: timedelta) ->
             return NeedsReview(
                 parted, f"The {how} fits, but a person has parted this report from its study. {_USE_PAIR}"
             )
-    return Unpaired(_why_unpaired(report))
+    return Unpaired(why_unpaired(report))
 
 
 def _decide(report: ReportKeys, candidates: list[StudyKeys], how: str) -> Decision:
@@ -203,7 +203,8 @@ def _mismatches(ours: Person, study: StudyKeys) -> list[str]:
     return found
 
 
-def _why_unpaired(report: ReportKeys) -> str:
+def why_unpaired(report: ReportKeys) -> str:
+    """Say why a report is paired with nothing, where no study fits."""
     carried = [
         what
         for what, there in (

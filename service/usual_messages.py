@@ -7,7 +7,6 @@ time are filed together by a few plain statements, a fraction of what mapped row
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, literal, null, select, union_all
@@ -15,7 +14,8 @@ from sqlmodel import Session, col
 
 from config.settings import Settings
 from integrations.hl7.oru import ReadMessage
-from service.pairing import Person, ReportKeys, Unpaired, pair
+from service.identities import new_patient
+from service.pairing import Person, ReportKeys, why_unpaired
 from service.report_versions import number_values, order_key, report_values, said_in
 from service.store.columns import row_values
 from service.store.history import note_new_rows
@@ -49,7 +49,6 @@ _ADD = {
     table: insert(table).returning(col(table.id), sort_by_parameter_order=True) for table in (Patient, Message, Report)
 }
 _ADD_NUMBERS = insert(OrderNumber)
-_NO_WINDOW = timedelta(0)  # of time between a report and a study, where there is none
 
 
 @dataclass(frozen=True)
@@ -101,14 +100,13 @@ def _plans(settings: Settings, rows: Sequence[Mapping[str, Any]], readings: Sequ
             continue
         values = report_values(read.reports[0])
         numbers = number_values(read.reports[0], settings.rules.accession)
-        decision = pair(_keys(values, numbers), (), _NO_WINDOW)
         report = row_values(
             Report,
             **values,
             order_key=key,
             received=row["received"],
             pairing=PairingState.UNPAIRED,
-            pairing_reason=decision.reason if isinstance(decision, Unpaired) else "",
+            pairing_reason=why_unpaired(_keys(values, numbers)),
         )
         message = row_values(Message, **{**row, "state": MessageState.REPORT})
         plan = _Plan(place, message, report, numbers, said_in(values))
@@ -156,7 +154,7 @@ def _insert(
     session: Session, plans: Sequence[_Plan], patients: Mapping[int, Row[Any] | None], own_authority: str | None
 ) -> dict[int, int]:
     new = [plan for plan in plans if patients[plan.place] is None and plan.said.identifier]
-    added = _add(session, Patient, [_patient_values(plan.said, own_authority) for plan in new])
+    added = _add(session, Patient, [row_values(Patient, **new_patient(plan.said, own_authority)) for plan in new])
     sent = {plan.place: number for plan, number in zip(new, added, strict=True)}
     messages = _add(session, Message, [plan.message for plan in plans])
     rows = []
@@ -179,18 +177,6 @@ def _add(session: Session, table: type[Patient | Message | Report], rows: Sequen
         return []
     numbers: Iterable[Any] = session.connection().execute(_ADD[table], [dict(row) for row in rows]).scalars()
     return list(numbers)
-
-
-def _patient_values(said: Person, own_authority: str | None) -> dict[str, Any]:
-    return row_values(
-        Patient,
-        identifier=said.identifier,
-        authority=said.authority,
-        assigner=said.authority or own_authority or "",
-        name=said.name,
-        birth_date=said.birth_date,
-        sex=said.sex,
-    )
 
 
 def _keys(report: Mapping[str, Any], numbers: Sequence[Mapping[str, Any]]) -> ReportKeys:

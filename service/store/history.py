@@ -43,7 +43,7 @@ def keep_changes(session: Session, _flushing: UOWTransaction) -> None:
     """Write a row for each state that this flush changes; hears SQLAlchemy's `after_flush`."""
     flushed = [*((row, True) for row in session.new), *((row, False) for row in session.dirty)]
     changes = [
-        _change(watched, row_id(row), getattr(row, watched.state), getattr(row, watched.reason))
+        _change(watched.kind, row_id(row), getattr(row, watched.state), getattr(row, watched.reason))
         for watched in WATCHED
         for row, is_new in flushed
         if isinstance(row, watched.table) and _has_changed(row, watched, is_new=is_new)
@@ -53,7 +53,7 @@ def keep_changes(session: Session, _flushing: UOWTransaction) -> None:
 
 def note_change(session: Session, kind: str, subject: int, state: str, reason: str) -> None:
     """Write down a change that no watched column shows, such as of a patient's identity."""
-    _write(session, [{"at": utc_now(), "kind": kind, "subject": subject, "state": state, "reason": reason}])
+    _write(session, [_change(kind, subject, state, reason)])
 
 
 def note_new_rows(session: Session, table: type[SQLModel], rows: Iterable[tuple[int, Mapping[str, Any]]]) -> None:
@@ -61,7 +61,7 @@ def note_new_rows(session: Session, table: type[SQLModel], rows: Iterable[tuple[
     _write(
         session,
         [
-            _change(watched, subject, row[watched.state], row[watched.reason])
+            _change(watched.kind, subject, row[watched.state], row[watched.reason])
             for subject, row in rows
             for watched in WATCHED
             if watched.table is table and watched.from_the_first
@@ -69,8 +69,8 @@ def note_new_rows(session: Session, table: type[SQLModel], rows: Iterable[tuple[
     )
 
 
-def _change(watched: _Watched, subject: int, state: Any, reason: str) -> dict[str, Any]:
-    return {"at": utc_now(), "kind": watched.kind, "subject": subject, "state": str(state), "reason": reason}
+def _change(kind: str, subject: int, state: Any, reason: str) -> dict[str, Any]:
+    return {"at": utc_now(), "kind": kind, "subject": subject, "state": str(state), "reason": reason}
 
 
 def _write(session: Session, changes: list[dict[str, Any]]) -> None:
