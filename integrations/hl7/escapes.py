@@ -9,7 +9,7 @@ _LONGEST_GAP = 20
 FORMATTING = {"br": "\n", "ce": "\n", "sp": "\n", "sk": " ", "fi": "", "nf": "", "in": "", "ti": ""}
 """What formatting commands become; `sp` and `sk` as often as the number behind them says."""
 _COMMAND = re.compile(rf"\.({'|'.join(FORMATTING)})\s*([+-]?\d{{0,9}})")
-_SWITCH = r"{mark}[CM]([0-9A-Fa-f]{{4,6}}){mark}"
+_SWITCH = r"{mark}[CM]((?:[0-9A-Fa-f]{{2}}){{2,3}}){mark}"
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
