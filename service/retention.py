@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import PurePath
 
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmwrite
 from sqlalchemy import ColumnElement, Engine, and_, exists, or_
 from sqlmodel import col, select
 
 from config.settings import StorageSettings
+from pipeline.images.files import read_received
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore, object_name
 from service.store.room import remove_unnamed, take_room
@@ -118,7 +119,7 @@ def _reduce(retention: Retention, instance: Instance, finished: Sequence[ColumnE
 def _without_pixels(store: ObjectStore, instance: Instance) -> bytes | None:
     """Give an image as a file without its pixels; None where it cannot be read."""
     try:
-        header = dcmread(store.path(instance.file), stop_before_pixels=True)
+        header = read_received(store.path(instance.file), stop_before_pixels=True)
         encoded = BytesIO()
         dcmwrite(encoded, header, enforce_file_format=True)
     except Exception:  # noqa: BLE001  # a sender's bytes may be anything, and no object may stop the round for all others
