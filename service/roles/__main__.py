@@ -18,6 +18,7 @@ from service.log import configure_log
 from service.roles import ROLES
 from service.store.database import open_database
 from service.store.faults import named_faults
+from service.store.rights import keep_private
 from service.store.states import RoleState
 from service.unexpected import unexpected
 
@@ -35,6 +36,7 @@ def main() -> None:
     if arguments.supervised:
         threading.Thread(target=_stop_with_supervisor, args=(stop,), daemon=True).start()
     log = configure_log(arguments.role)
+    keep_private()
     os.environ["TQDM_DISABLE"] = "1"  # a library's progress bars have no place in a log of JSON lines
     try:
         settings = load_settings(arguments.config)
