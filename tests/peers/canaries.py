@@ -64,7 +64,7 @@ def planted(image: Dataset, series: str) -> Dataset:
     """Put canaries into every element of an image that names or describes; private ones and nested ones too."""
     for keyword, value in OF_OBJECTS.items():
         setattr(image, keyword, value)
-    image.PatientBirthDate = BIRTH_DATE
+    image.PatientBirthDate, image.PatientSex = BIRTH_DATE, "F"
     image.SeriesDescription = f"{series} {MARK}series"
     image.private_block(0x0099, f"{MARK}creator", create=True).add_new(0x01, "LO", f"{MARK}private")
     nested = Dataset()

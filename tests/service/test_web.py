@@ -345,6 +345,14 @@ def test_an_unknown_address_is_answered_with_a_sentence(page: TestClient, addres
     assert "There is no such page" in answer.text
 
 
+def test_what_is_not_understood_is_answered_with_a_sentence_that_does_not_repeat_it(page: TestClient) -> None:
+    answer = page.post("/deliveries/CANARYNUMBER/retry")
+
+    assert answer.status_code == 422
+    assert "no number or name that this page knows" in answer.text
+    assert "CANARY" not in answer.text
+
+
 def test_a_post_from_another_sites_page_is_refused(engine: Engine, page: TestClient) -> None:
     add_study(engine)
 
