@@ -132,6 +132,10 @@ class Hl7Settings(Section):
     accession_from: Annotated[
         tuple[str, ...], Field(description="Fields that may hold the accession number, the best first.")
     ] = ("OBR-18", "OBR-3", "ORC-3", "OBR-2", "OBR-20")
+    hosts: Annotated[
+        tuple[str, ...],
+        Field(description="Addresses or names of the machines that may send; with none, any that can connect may."),
+    ] = ()
     tls: Annotated[
         TlsSettings | None,
         Field(description="Certificates of the listener; with them it takes connections by TLS only. Null is without."),

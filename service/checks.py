@@ -55,10 +55,10 @@ def check_installation(settings: Settings) -> Iterator[Check]:
     yield look("database", lambda: _database(settings.data))
     for listener in (
         _Listener("receive", settings.dicom.host, settings.dicom.port),
-        _Listener("listen", settings.hl7.host, settings.hl7.port),
         _Listener("web", settings.web.host, settings.web.port),
     ):
         yield look(f"port of {listener.role}", lambda listener=listener: _port(settings.data, listener))  # type: ignore[misc]
+    yield look("port of listen", lambda: _listen_port(settings))
     yield look("conditions", lambda: f"{len(load_conditions(settings.conditions))} conditions")
     yield look("cohorts", lambda: _cohorts(settings.exports.cohorts))
     yield look("language model", lambda: _language_model(settings))
@@ -138,6 +138,16 @@ def _database(data: Path) -> str:
         "older": "its schema is brought forward at the next start",
         "present": "its schema is this release's",
     }[standing]
+
+
+def _listen_port(settings: Settings) -> str:
+    hl7 = settings.hl7
+    found = _port(settings.data, _Listener("listen", hl7.host, hl7.port))
+    if hl7.host not in LOOPBACK and not hl7.hosts and (hl7.tls is None or hl7.tls.authorities is None):
+        raise NotWellError(
+            "Anybody on the network may send reports. Name the senders in hl7.hosts or hl7.tls.authorities."
+        )
+    return found
 
 
 def _port(data: Path, listener: _Listener) -> str:

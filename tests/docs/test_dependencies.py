@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -22,11 +22,11 @@ PINNED = {
 }
 
 
-def closure() -> dict[str, str]:
+def closure() -> dict[NormalizedName, str]:
     """Give every distribution that our requirements bring on this system, with its version, as installed here."""
     waiting = [Requirement(each) for each in ASKED]
     found = {canonicalize_name(name): importlib.metadata.version(name) for name in WITHOUT_THEIRS}
-    seen: set[tuple[str, frozenset[str]]] = set()
+    seen: set[tuple[NormalizedName, frozenset[str]]] = set()
     while waiting:
         requirement = waiting.pop()
         name = canonicalize_name(requirement.name)

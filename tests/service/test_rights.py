@@ -133,6 +133,23 @@ def test_no_command_takes_a_secret_as_a_value() -> None:
     assert [name for name in names if any(word in name for word in SECRET_WORDS)] == []
 
 
+@pytest.mark.parametrize("closed", ["hosts", "authorities", "nothing"])
+def test_a_listener_that_anybody_on_the_network_may_send_to_is_named(tmp_path: Path, closed: str) -> None:
+    path = secret(tmp_path)
+    given: dict[str, object] = {
+        "hosts": {"hosts": ("192.0.2.11",)},
+        "authorities": {"tls": TlsSettings(certificate=path, key=path, authorities=path)},
+        "nothing": {"tls": TlsSettings(certificate=path, key=path)},
+    }
+    hl7 = Hl7Settings.model_validate({"host": "0.0.0.0", "port": 0} | dict(given[closed]))  # type: ignore[call-overload]  # noqa: S104
+    (found,) = [
+        check for check in check_installation(Settings(data=tmp_path, hl7=hl7)) if check.name == "port of listen"
+    ]
+
+    assert found.is_well == (closed != "nothing")
+    assert found.is_well or found.reason.startswith("Anybody on the network may send reports.")
+
+
 @pytest.mark.parametrize(
     ("url", "is_well"),
     [
