@@ -34,10 +34,11 @@ from tests.integrations.hl7.pdfs import pdf
 from tests.peers.canaries import MARK, SENTENCE, decoded, find, message, planted, search
 from tests.peers.daemon import Daemon, framed, running_daemon
 from tests.peers.dicom import free_port
+from tests.peers.models import lend_models
 from tests.peers.sent import write_images
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 STORE = frozenset({"objects", "spinelabel.sqlite", "spinelabel.sqlite-wal", "spinelabel.sqlite-shm", "models"})
 """Where patients' data belong, and the language model, which came with the package."""
@@ -85,6 +86,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     temporary = folder / "tmp"
     temporary.mkdir()
     pacs = Peer(name="pacs", ae_title="PACS", port=free_port())
+    lend_models(folder / "daemon" / "data")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TMPDIR", str(temporary))
         with running_daemon(folder / "daemon", pacs) as daemon:
@@ -125,7 +127,7 @@ def break_everything(daemon: Daemon, folder: Path) -> Iterator[bytes]:
         image.PatientID, image.AccessionNumber = f"{MARK}id72", f"{MARK}acc8"
         image.PixelData = image.PixelData[: len(image.PixelData) // 2] if number % 2 else image.PixelData
     send(daemon, unreadable, folder / "unreadable")
-    yield tell(daemon, message(unreadable[0], "0002", f"FINDINGS: {SENTENCE} " + f"No {MARK} stenosis. " * 20_000))
+    yield tell(daemon, message(unreadable[0], "0002", f"FINDINGS: {SENTENCE} " + f"No {MARK} stenosis. " * 2_000))
 
     stranger = deepcopy(whole[0])
     stranger.PatientID, stranger.AccessionNumber = f"{MARK}id73", f"{MARK}acc9"

@@ -51,9 +51,11 @@ def written(ds: Dataset, folder: Path) -> Path:
     return path
 
 
-def deflated_bomb(folder: Path) -> Path:
+def deflated_bomb(folder: Path, **changes: object) -> Path:
     """Write an image of a megabyte behind whose pixels there are more zeros than are read."""
     ds = mr_image(1, PLACE)
+    for keyword, value in changes.items():
+        setattr(ds, keyword, value)
     path = written(ds, folder)
     plain = path.read_bytes()
     begin = 144 + int.from_bytes(plain[140:144], "little")
@@ -86,15 +88,17 @@ def test_a_deflated_file_that_cannot_be_inflated_is_named(tmp_path: Path) -> Non
         read_images(path)
 
 
+def nested(plain: bytes, depth: int) -> bytes:
+    """Put sequences in sequences before the pixels of an image."""
+    level = b"\x00\x54\x10\x00SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    pixels = plain.index(b"\xe0\x7f\x10\x00")
+    return plain[:pixels] + level * depth + plain[pixels:]
+
+
 @pytest.mark.parametrize("depth", [1_000, 50_000])
 def test_sequences_in_sequences_behind_the_identifiers_cost_that_object_only(depth: int, tmp_path: Path) -> None:
     paths = save_all([mr_image(number, place) for number, place in enumerate(positions(), 1)], tmp_path)
-    level = b"\x08\x00\x40\x11SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
-    pixels = paths[3].read_bytes().index(b"\xe0\x7f\x10\x00")
-    plain = paths[3].read_bytes()
-    paths[3].write_bytes(
-        plain[:pixels] + level.replace(b"\x08\x00\x40\x11", b"\x00\x54\x10\x00") * depth + plain[pixels:]
-    )
+    paths[3].write_bytes(nested(paths[3].read_bytes(), depth))
 
     with cheap():
         images, problems = read_headers(paths)
