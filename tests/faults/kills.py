@@ -38,7 +38,7 @@ from tests.faults.kill_result import Result, judge
 from tests.faults.killed_role import KilledRole, Point, wait_for_death
 from tests.odd.dicom.phantom import save_all, t2_series
 from tests.peers.chat_server import MODEL, Script, listed, running_chat_server
-from tests.peers.dicom import free_port, running_storescp
+from tests.peers.dicom import Orthanc, free_port, running_orthanc
 from tests.peers.sent import draw, write_message
 from tests.waiting import wait_until
 
@@ -106,7 +106,7 @@ class Campaign:
 
 def run(kills: int, folder: Path, *, embedded: bool = False, seed: int = 1) -> Result:
     """Run a campaign and judge what came of it."""
-    with _site(folder, embedded=embedded) as (campaign, pacs):
+    with _site(folder, embedded=embedded) as (campaign, orthanc):
         roles = {role: KilledRole(role, campaign.config, campaign.data, folder / f"{role}.log") for role in ROLES}
         with ThreadPoolExecutor(len(ROLES) + 1) as threads:
             traffic = threads.submit(_traffic, campaign, embedded)
@@ -125,7 +125,7 @@ def run(kills: int, folder: Path, *, embedded: bool = False, seed: int = 1) -> R
         finally:
             for role in roles.values():
                 role.stop()
-        return judge(campaign, pacs, studies, given_up)
+        return judge(campaign, orthanc, studies, given_up)
 
 
 def _kill(campaign: Campaign, role: KilledRole, kills: int, seed: int) -> None:
@@ -240,10 +240,11 @@ def _failed(session: Session, column: Any) -> int:
 
 
 @contextmanager
-def _site(folder: Path, *, embedded: bool) -> Iterator[tuple[Campaign, Path]]:
-    config, data, pacs_folder = folder / "site.yaml", folder / "data", folder / "pacs"
+def _site(folder: Path, *, embedded: bool) -> Iterator[tuple[Campaign, Orthanc]]:
+    config, data = folder / "site.yaml", folder / "data"
     with ExitStack() as stack:
-        pacs = stack.enter_context(running_storescp(pacs_folder, "--fork", "--unique-filenames"))
+        orthanc = stack.enter_context(running_orthanc(folder / "orthanc", DicomAlwaysAllowFind=True))
+        pacs = orthanc.dicom
         values: dict[str, Any] = {
             "data": str(data),
             "peers": [{"name": "pacs", "ae_title": pacs.ae_title, "port": pacs.port, "may": []}],
@@ -260,7 +261,7 @@ def _site(folder: Path, *, embedded: bool) -> Iterator[tuple[Campaign, Path]]:
         config.write_text(yaml.safe_dump(values))
         upgrade_database(data)
         prepare_workflows(data)
-        yield Campaign(folder, config, open_database(data)), pacs_folder
+        yield Campaign(folder, config, open_database(data)), orthanc
 
 
 def main(
