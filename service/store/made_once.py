@@ -1,8 +1,9 @@
-"""Files that are made once for the life of an installation, whoever comes first."""
+"""Files and folders that are made once for the life of an installation, whoever comes first."""
 
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -26,6 +27,19 @@ def made_once(path: Path, make: Callable[[], bytes]) -> bytes:
             made.unlink()
         sync_folder(path.parent)
     return path.read_bytes()
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for the service user only, with those above it that are missing.
+
+    Its name, and theirs, are on disk when this returns, also where another process made it a moment ago and has not
+    got so far. A folder above ours that we may not read was made by somebody else, long before.
+    """
+    missing = [each for each in folder.parents if not each.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in reversed([folder, *missing]):
+        with suppress(PermissionError):
+            sync_folder(each.parent)
 
 
 def sync_file(path: Path) -> None:

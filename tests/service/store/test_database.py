@@ -1,3 +1,4 @@
+import os
 import re
 import sqlite3
 import subprocess
@@ -140,3 +141,14 @@ def test_a_start_waits_while_another_makes_the_same_databases(prepare: Callable[
     start.result(30)
 
     assert [*tmp_path.glob("*.sqlite")]
+
+
+def test_the_data_folder_and_those_above_it_that_are_made_for_it_are_on_disk_before_anything_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synchronised: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synchronised.append(Path(f"/proc/self/fd/{fd}").readlink()))
+
+    upgrade_database(tmp_path / "new" / "data")
+
+    assert synchronised == [tmp_path, tmp_path / "new"]
