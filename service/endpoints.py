@@ -56,6 +56,8 @@ def endpoint(data: Path, role: str) -> int | None:
         published = json.loads((data / "run" / f"{role}.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except ValueError:  # emptied by a loss of power, which its role did not survive
+        return None
     return int(published["port"]) if is_running(int(published["pid"])) else None
 
 
