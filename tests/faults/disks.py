@@ -78,10 +78,10 @@ def memory_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 def fill(folder: Path, leave: int) -> Path:
     """Leave at most so many bytes free on the disk of a folder; gives the file that takes up the rest."""
     filler = folder / "filler"
-    with filler.open("wb") as file, suppress(OSError):
-        while (free := shutil.disk_usage(folder).free) > leave:  # what else is written meanwhile counts too
-            os.posix_fallocate(file.fileno(), file.seek(0, os.SEEK_END), free - leave)
-            file.seek(0, os.SEEK_END)
+    with filler.open("wb") as file:
+        while (free := shutil.disk_usage(folder).free) > leave:
+            with suppress(OSError):  # others write meanwhile
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, free - leave)
     return filler
 
 

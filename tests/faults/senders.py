@@ -42,6 +42,11 @@ def messages(chance: random.Random, largest: int = 50_000) -> Iterator[bytes]:
         yield oru(number, group(f"FINDINGS: {text} IMPRESSION: None.", obr18=f"A{number}"), patient=f"P{number}")
 
 
+def fork(chance: random.Random) -> random.Random:
+    """Give chance of its own to a sender, so that what it sends does not hang on what others do."""
+    return random.Random(chance.getrandbits(64))  # noqa: S311  # which bytes, not secrets
+
+
 class Sending(Protocol):
     """Sends one thing after the other, on one connection as long as that lives, then on the next."""
 
@@ -140,8 +145,8 @@ class Traffic:
 def sending(daemon: Daemon, chance: random.Random) -> Iterator[Traffic]:
     """Send from several places at once until the end; `together(traffic.accounts)` is complete only then."""
     lines: list[tuple[Sending, Iterable[Thing]]] = [
-        *((ObjectSender(daemon.port("receive")), objects(_fork(chance))) for _ in range(OBJECT_SENDERS)),
-        *((MessageSender(daemon.port("listen")), messages(_fork(chance))) for _ in range(MESSAGE_SENDERS)),
+        *((ObjectSender(daemon.port("receive")), objects(fork(chance))) for _ in range(OBJECT_SENDERS)),
+        *((MessageSender(daemon.port("listen")), messages(fork(chance))) for _ in range(MESSAGE_SENDERS)),
     ]
     traffic = Traffic([Account() for _ in lines], threading.Event())
     with ThreadPoolExecutor(len(lines)) as threads:
@@ -196,7 +201,3 @@ def _image(chance: random.Random, study: str, series: str, number: int, largest:
 
 def _uid(chance: random.Random) -> str:
     return f"2.25.{chance.getrandbits(110)}"
-
-
-def _fork(chance: random.Random) -> random.Random:
-    return random.Random(chance.getrandbits(64))  # noqa: S311  # which bytes, not secrets

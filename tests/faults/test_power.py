@@ -10,22 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Peer
 from service.endpoints import endpoint, publish_endpoint
 from tests.faults.accounts import Account, assert_sound, lost, together
 from tests.faults.disks import LoopDisk, loop_disk
 from tests.faults.senders import CUT, send_again, sending
+from tests.faults.sites import RECEIVING, receiving_site
 from tests.faults.syscalls import injected_into
-from tests.peers.daemon import Daemon, running_daemon
+from tests.peers.daemon import Daemon
 from tests.waiting import wait_until
-
-ROLES = ("receive", "listen")
-NOBODY = Peer(name="pacs", ae_title="NOBODY", port=9)
 
 
 def lose_power(daemon: Daemon, disk: LoopDisk, chance: random.Random) -> Account:
     """Send, cut the power at a random moment, and give what the senders know of it."""
-    supervisor, *roles = daemon.processes(*ROLES)
+    supervisor, *roles = daemon.processes(*RECEIVING)
     with sending(daemon, chance) as traffic:
         before = traffic.taken
         wait_until(lambda: traffic.taken > before + 20, "the middle of sending")
@@ -44,11 +41,10 @@ def lose_power_often(folder: Path, times: int, chance: random.Random) -> Account
     """Lose the power at random moments; everything taken so far is there after each, and the rest is taken anew."""
     taken = Account()
     with loop_disk(folder) as disk:
-        settings = {"data": str(disk.folder / "data"), "storage": {"keep_free_gb": 0}}
         for _ in range(times):
-            with running_daemon(folder / "daemon", NOBODY, settings, only=",".join(ROLES)) as daemon:
+            with receiving_site(folder, disk.folder / "data") as daemon:
                 account = lose_power(daemon, disk, chance)
-            with running_daemon(folder / "daemon", NOBODY, settings, only=",".join(ROLES)) as daemon:
+            with receiving_site(folder, disk.folder / "data") as daemon:
                 again = send_again(daemon, account.left)
                 taken += account + again
                 assert again.left == [], again.told
@@ -70,13 +66,11 @@ def test_nothing_acknowledged_is_lost_by_forty_losses_of_power(tmp_path: Path) -
 
 
 def test_the_loss_of_power_is_seen_where_nothing_is_synchronised(tmp_path: Path) -> None:
-    with loop_disk(tmp_path) as disk:
-        settings = {"data": str(disk.folder / "data"), "storage": {"keep_free_gb": 0}}
-        with running_daemon(tmp_path / "daemon", NOBODY, settings, only=",".join(ROLES)) as daemon:
-            _, *roles = daemon.processes(*ROLES)
-            with injected_into(roles, "fsync,fdatasync:retval=0"):
-                account = lose_power(daemon, disk, random.Random(3))  # noqa: S311
-            gone = lost(daemon.data, account.taken)
+    with loop_disk(tmp_path) as disk, receiving_site(tmp_path, disk.folder / "data") as daemon:
+        _, *roles = daemon.processes(*RECEIVING)
+        with injected_into(roles, "fsync,fdatasync:retval=0"):
+            account = lose_power(daemon, disk, random.Random(3))  # noqa: S311
+        gone = lost(daemon.data, account.taken)
 
     assert {what.split()[0] for what in gone} == {"object", "message"}
 
