@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import sqlite3
@@ -152,3 +153,21 @@ def test_the_data_folder_and_those_above_it_that_are_made_for_it_are_on_disk_bef
     upgrade_database(tmp_path / "new" / "data")
 
     assert synchronised == [tmp_path, tmp_path / "new"]
+
+
+@pytest.mark.parametrize("refusal", [errno.EINVAL, errno.EROFS, errno.EACCES])
+def test_a_data_folder_may_lie_in_one_that_cannot_be_synchronised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    synchronise = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink() == tmp_path:
+            raise OSError(refusal, os.strerror(refusal))
+        synchronise(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+    upgrade_database(tmp_path / "data")
+
+    assert (tmp_path / "data").is_dir()
