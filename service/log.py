@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 
 
 class _Lines:
-    """Writes lines where they can be written; a log whose disk is full costs its lines, and nothing that it tells of."""
+    """Writes lines where they can be written; a log whose disk is full costs its lines, nothing else."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -15,7 +15,8 @@ _READONLY = "it cannot be written. Give it to the service's user, on a disk that
 _DATABASE = {
     "SQLITE_FULL": _FULL,
     "SQLITE_READONLY": _READONLY,
-    "SQLITE_CANTOPEN": "it cannot be opened. Give its folder to the service's user, and look whether its disk is full.",
+    "SQLITE_CANTOPEN": "it cannot be opened. Give its folder to the service's user, and look whether its disk is full "
+    "or has become read-only.",
     "SQLITE_NOTADB": "it is no database. Restore a backup, or move it away to begin with an empty one.",
     "SQLITE_CORRUPT": "it is damaged. Restore a backup.",
     "SQLITE_IOERR": "its disk cannot be read or written. Look at the disk; it may be full.",
