@@ -19,8 +19,8 @@ SHUTDOWN = (2 << 30) | (4 << 16) | (ord("X") << 8) | 125
 """EXT4_IOC_SHUTDOWN, which is _IOR('X', 125, __u32)."""
 WITHOUT_FLUSH = struct.pack("I", 2)
 """EXT4_GOING_FLAGS_NOLOGFLUSH: what is in memory stays there, the journal's last transaction too."""
-SELDOM = "commit=300"
-"""Seconds between the commits that ext4 makes unasked: what nobody synchronised is not there after a loss of power."""
+OPTIONS = "commit=300,errors=remount-ro"
+"""Seconds between the commits that ext4 makes unasked, so that what nobody synchronised goes with the power."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,21 @@ class LoopDisk:
         finally:
             os.close(descriptor)
 
+    def turn_read_only(self) -> None:
+        """Let ext4 meet an error, after which it takes nothing any more (`errors=remount-ro`)."""
+        found = subprocess.run(["findmnt", "-no", "SOURCE", str(self.folder)], capture_output=True, text=True)
+        device = Path(found.stdout.strip()).name
+        Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("1")
+
+    def repair(self) -> None:
+        """Do what an administrator does then, once nobody has a file on it open any more."""
+        self.unmount()
+        subprocess.run([program("fsck.ext4"), "-f", "-y", str(self.image)], capture_output=True, check=False)
+        self.mount()
+
 
 @contextmanager
-def loop_disk(folder: Path, megabytes: int = 256, options: str = SELDOM) -> Iterator[LoopDisk]:
+def loop_disk(folder: Path, megabytes: int = 256, options: str = OPTIONS) -> Iterator[LoopDisk]:
     """Make an ext4 of that size in a file under `folder`, mounted beside it; it is gone at the end."""
     disk = LoopDisk(folder / "disk.img", folder / "disk", options)
     disk.folder.mkdir()

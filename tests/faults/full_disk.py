@@ -16,11 +16,10 @@ from pathlib import Path
 
 from tests.faults.accounts import Account, Thing, assert_sound, lost, together, unnamed, unwhole
 from tests.faults.disks import fill, memory_disk
-from tests.faults.senders import MessageSender, ObjectSender, Sending, fork, messages, objects, send_again
+from tests.faults.senders import Sending, line, send_again
 from tests.faults.sites import RECEIVING, receiving_site
 from tests.peers.daemon import Daemon
 
-IN_MIDDLE = ("object", "message")
 MOST_LEFT = 300_000
 """Bytes that may be left free at a point."""
 MOST_SENT = 60
@@ -29,7 +28,7 @@ MOST_SENT = 60
 
 @dataclass(frozen=True)
 class Point:
-    """What became of one point: what was in its middle, how many bytes were left, and what the senders were told."""
+    """What became of one point: the role in whose middle it came, the bytes left free, what the senders were told."""
 
     in_middle: str
     left_bytes: int
@@ -49,7 +48,8 @@ class FullDisk:
     def fill_at(self, in_middle: str) -> Point:
         """Take the room away in the middle of something, give it back, and send again what was not taken."""
         left = self.chance.choice((0, self.chance.randrange(MOST_LEFT)))
-        lines = self._lines(in_middle)
+        other = next(role for role in RECEIVING if role != in_middle)
+        lines = [line(self.daemon, role, self.chance) for role in (in_middle, in_middle, other, other)]
         sender, things = lines[0]
         first = Account()
         thing = next(iter(things))
@@ -64,16 +64,6 @@ class FullDisk:
         self.taken += account.taken + again.taken
         return Point(in_middle, left, account, again)
 
-    def _lines(self, in_middle: str) -> list[tuple[Sending, Iterator[Thing]]]:
-        """Give two senders of each kind, first one of what is to be in its middle."""
-        lines: list[tuple[Sending, Iterator[Thing]]] = []
-        for kind in (in_middle, *IN_MIDDLE, *(kind for kind in IN_MIDDLE if kind != in_middle)):
-            if kind == "object":
-                lines.append((ObjectSender(self.daemon.port("receive")), objects(fork(self.chance))))
-            else:
-                lines.append((MessageSender(self.daemon.port("listen")), messages(fork(self.chance))))
-        return lines
-
 
 @contextmanager
 def full_disk(folder: Path, points: int, chance: random.Random) -> Iterator[FullDisk]:
@@ -82,8 +72,8 @@ def full_disk(folder: Path, points: int, chance: random.Random) -> Iterator[Full
         yield FullDisk(disk, daemon, chance)
 
 
-def _send_until_refused(line: tuple[Sending, Iterable[Thing]]) -> Account:
-    sender, things = line
+def _send_until_refused(sending: tuple[Sending, Iterable[Thing]]) -> Account:
+    sender, things = sending
     account = Account()
     for thing in things:
         account.note(thing, sender.send(thing))
@@ -99,17 +89,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)  # noqa: S311  # which points, not secrets
-    said: dict[str, Counter[str]] = {kind: Counter() for kind in IN_MIDDLE}
+    said: dict[str, Counter[str]] = {kind: Counter() for kind in RECEIVING}
     again: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder, full_disk(Path(folder), arguments.points, chance) as site:
         roles = site.daemon.processes(*RECEIVING)
         for number in range(arguments.points):
-            point = site.fill_at(IN_MIDDLE[number % 2])
+            point = site.fill_at(RECEIVING[number % 2])
             said[point.in_middle] += point.first.told
             again += point.again.told
         data = site.daemon.data
         rows = [
-            *((f"full in mid-{kind}", dict(sorted(said[kind].items()))) for kind in IN_MIDDLE),
+            *((f"full while in the middle: {kind}", dict(sorted(said[kind].items()))) for kind in RECEIVING),
             ("sent again with room", dict(again)),
             ("lost", len(lost(data, site.taken))),
             ("corrupt", len(unwhole(data))),

@@ -128,12 +128,23 @@ class MessageSender:
             self._sender = None
 
 
+def line(daemon: Daemon, role: str, chance: random.Random) -> tuple[Sending, Iterator[Thing]]:
+    """Give a sender to `receive` or `listen`, and what it may send."""
+    if role == "receive":
+        return ObjectSender(daemon.port(role)), objects(fork(chance))
+    return MessageSender(daemon.port(role)), messages(fork(chance))
+
+
 @dataclass(frozen=True)
 class Traffic:
-    """Senders that send at this moment, and what each was told so far."""
+    """Senders that send at this moment, and what each was told so far.
+
+    From `is_void` on nothing that they are told counts, since it comes from a machine that ought to be dead.
+    """
 
     accounts: list[Account]
     stop: threading.Event
+    is_void: threading.Event
 
     @property
     def taken(self) -> int:
@@ -144,14 +155,12 @@ class Traffic:
 @contextmanager
 def sending(daemon: Daemon, chance: random.Random) -> Iterator[Traffic]:
     """Send from several places at once until the end; `together(traffic.accounts)` is complete only then."""
-    lines: list[tuple[Sending, Iterable[Thing]]] = [
-        *((ObjectSender(daemon.port("receive")), objects(fork(chance))) for _ in range(OBJECT_SENDERS)),
-        *((MessageSender(daemon.port("listen")), messages(fork(chance))) for _ in range(MESSAGE_SENDERS)),
-    ]
-    traffic = Traffic([Account() for _ in lines], threading.Event())
+    roles = ("receive",) * OBJECT_SENDERS + ("listen",) * MESSAGE_SENDERS
+    lines = [line(daemon, role, chance) for role in roles]
+    traffic = Traffic([Account() for _ in lines], threading.Event(), threading.Event())
     with ThreadPoolExecutor(len(lines)) as threads:
         running = [
-            threads.submit(_send_on, sender, things, account, traffic.stop)
+            threads.submit(_send_on, sender, things, account, traffic)
             for (sender, things), account in zip(lines, traffic.accounts, strict=True)
         ]
         try:
@@ -165,25 +174,22 @@ def sending(daemon: Daemon, chance: random.Random) -> Iterator[Traffic]:
 def send_again(daemon: Daemon, things: Iterable[Thing]) -> Account:
     """Send what was left, one thing after the other, and give what was said of it."""
     account = Account()
-    senders: dict[bool, Sending] = {
-        True: ObjectSender(daemon.port("receive")),
-        False: MessageSender(daemon.port("listen")),
-    }
+    to_receive, to_listen = ObjectSender(daemon.port("receive")), MessageSender(daemon.port("listen"))
     for thing in things:
-        account.note(thing, senders[isinstance(thing, Sent)].send(thing))
-    for sender in senders.values():
-        sender.close()
+        account.note(thing, (to_receive if isinstance(thing, Sent) else to_listen).send(thing))
+    to_receive.close()
+    to_listen.close()
     return account
 
 
-def _send_on(sender: Sending, things: Iterable[Thing], account: Account, stop: threading.Event) -> None:
+def _send_on(sender: Sending, things: Iterable[Thing], account: Account, traffic: Traffic) -> None:
     for thing in things:
-        if stop.is_set():
+        if traffic.stop.is_set():
             break
         told = sender.send(thing)
-        account.note(thing, told)
+        account.note(thing, f"{told} in vain" if traffic.is_void.is_set() else told)
         if told == CUT:
-            stop.wait(0.05)
+            traffic.stop.wait(0.05)
     sender.close()
 
 

@@ -24,9 +24,9 @@ def lose_power(daemon: Daemon, disk: LoopDisk, chance: random.Random) -> Account
     """Send, cut the power at a random moment, and give what the senders know of it."""
     supervisor, *roles = daemon.processes(*RECEIVING)
     with sending(daemon, chance) as traffic:
-        before = traffic.taken
-        wait_until(lambda: traffic.taken > before + 20, "the middle of sending")
+        wait_until(lambda: traffic.taken > 20, "the middle of sending")
         time.sleep(chance.uniform(0, 0.5))  # any moment
+        traffic.is_void.set()  # since the system lives on, what is being synchronised at this moment may seem to be
         disk.lose_power()
         time.sleep(chance.uniform(0, 0.2))  # the roles meet the dead disk
         for process in (supervisor, *roles):
@@ -40,7 +40,7 @@ def lose_power(daemon: Daemon, disk: LoopDisk, chance: random.Random) -> Account
 def lose_power_often(folder: Path, times: int, chance: random.Random) -> Account:
     """Lose the power at random moments; everything taken so far is there after each, and the rest is taken anew."""
     taken = Account()
-    with loop_disk(folder) as disk:
+    with loop_disk(folder, megabytes=64 + 32 * times) as disk:
         for _ in range(times):
             with receiving_site(folder, disk.folder / "data") as daemon:
                 account = lose_power(daemon, disk, chance)
@@ -56,13 +56,14 @@ def lose_power_often(folder: Path, times: int, chance: random.Random) -> Account
 def test_what_was_acknowledged_before_the_power_failed_is_there_and_the_rest_is_taken_again(tmp_path: Path) -> None:
     account = lose_power_often(tmp_path, 1, random.Random(1))  # noqa: S311  # which moments, not secrets
 
-    assert account.told[CUT] > 0
+    assert account.taken != []
+    assert f"{CUT} in vain" in account.told
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_nothing_acknowledged_is_lost_by_forty_losses_of_power(tmp_path: Path) -> None:
-    lose_power_often(tmp_path, 40, random.Random(2))  # noqa: S311
+def test_nothing_acknowledged_is_lost_by_twenty_losses_of_power(tmp_path: Path) -> None:
+    lose_power_often(tmp_path, 20, random.Random(2))  # noqa: S311
 
 
 def test_the_loss_of_power_is_seen_where_nothing_is_synchronised(tmp_path: Path) -> None:
