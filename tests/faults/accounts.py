@@ -13,7 +13,9 @@ from service.store.integrity import check_pages
 from service.store.objects import OBJECTS
 from service.store.states import ObjectState
 from service.store.tables import Instance, Message
+from tests.faults.ledger import assert_closed
 from tests.integrations.dicom.sending import Sent
+from tests.peers.daemon import Daemon
 
 Thing = Sent | bytes
 """An object, or a message without its framing."""
@@ -79,11 +81,12 @@ def unnamed(data: Path) -> list[str]:
     return incoming + [str(path) for path in _stored(data) if str(path.relative_to(data / OBJECTS)) not in named]
 
 
-def assert_sound(data: Path, taken: Sequence[Thing]) -> None:
-    """See that all that was taken is there, nothing of it half, in a database without damage."""
-    assert lost(data, taken) == []
-    assert unwhole(data) == []
-    check_pages(data / DATABASE)
+def assert_sound(daemon: Daemon, taken: Sequence[Thing]) -> None:
+    """See that all that was taken is there and accounted for, nothing of it half, in a database without damage."""
+    assert lost(daemon.data, taken) == []
+    assert unwhole(daemon.data) == []
+    check_pages(daemon.data / DATABASE)
+    assert_closed(daemon)
 
 
 def _files(session: Session) -> dict[tuple[str | None, str], str]:

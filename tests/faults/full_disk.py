@@ -106,7 +106,7 @@ def main() -> None:
             ("half kept", len(unnamed(data))),
             ("roles still up", site.daemon.processes(*RECEIVING) == roles),
         ]
-        assert_sound(data, site.taken)
+        assert_sound(site.daemon, site.taken)
     for what, value in rows:
         print(f"{what:24} {value}")  # noqa: T201
 

@@ -48,7 +48,7 @@ def outlive(daemon: Daemon, role: str, fault: str, chance: random.Random) -> Acc
         account = send(daemon, role, chance)
     again = send_again(daemon, account.left)
     assert again.left == [], again.told
-    assert_sound(daemon.data, (account + again).taken)
+    assert_sound(daemon, (account + again).taken)
     assert daemon.processes(*RECEIVING) == before
     return account
 
@@ -117,7 +117,7 @@ def test_a_disk_that_turns_read_only_is_told_in_the_middle_and_at_start_and_noth
         disk.repair()
         with receiving_site(tmp_path, data) as daemon:
             again = send_again(daemon, account.left)
-            assert_sound(data, (before + account + again).taken)
+            assert_sound(daemon, (before + account + again).taken)
 
     assert set(before.told) <= TAKEN
     assert set(account.told) <= REFUSED

@@ -21,6 +21,6 @@ def test_a_disk_that_is_full_at_any_point_costs_nothing_that_was_acknowledged(tm
             assert {"A700", "AR"} & set(point.first.told), "nobody met the full disk"
             assert point.again.left == [], point.again.told
             assert unnamed(site.daemon.data) == []
-        assert_sound(site.daemon.data, site.taken)
+        assert_sound(site.daemon, site.taken)
         assert site.daemon.processes(*RECEIVING) == roles
         assert "role died" not in site.daemon.log.read_text()

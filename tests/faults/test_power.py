@@ -48,7 +48,7 @@ def lose_power_often(folder: Path, times: int, chance: random.Random) -> Account
                 again = send_again(daemon, account.left)
                 taken += account + again
                 assert again.left == [], again.told
-                assert_sound(daemon.data, taken.taken)
+                assert_sound(daemon, taken.taken)
                 print(f"{dict(account.told)}, then {dict(again.told)}")  # noqa: T201
     return taken
 
