@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -44,7 +45,8 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # the edge of the process: a traceback could show a patient's values
         log.error("cannot start", reason=_reason(error))
         status = 1
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     # What a library's thread still does would hold the process up; all that counts is on disk.
     os._exit(status)
 
