@@ -96,8 +96,8 @@ def note_death(engine: Engine, role: str, pid: int, reason: str) -> None:
 
 
 def is_silent(row: RoleRow, now: datetime) -> bool:
-    """Tell whether a role that should answer does not."""
-    return row.state != RoleState.STOPPED and now - row.beat > SILENT_AFTER
+    """Tell whether a role that should answer does not; a sign from later than now is one from before a set-back."""
+    return row.state != RoleState.STOPPED and abs(now - row.beat) > SILENT_AFTER
 
 
 def living_hosts(engine: Engine, role: str, now: datetime) -> set[str]:
@@ -117,4 +117,4 @@ def _row(session: Session, role: str, host: str) -> RoleRow:
 def _remove_silent(session: Session, role: str, host: str, now: datetime) -> None:
     """Take the place of the same role on machines that answer no more, as after a move to another."""
     gone = delete(RoleRow).where(col(RoleRow.role) == role, col(RoleRow.host) != host)
-    session.exec(gone.where(col(RoleRow.beat) < now - SILENT_AFTER))
+    session.exec(gone.where(~col(RoleRow.beat).between(now - SILENT_AFTER, now + SILENT_AFTER)))
