@@ -1,4 +1,7 @@
-"""What `spinelabel check --deep` looks at besides: all that is stored, and the models at work. Nothing is changed."""
+"""What `spinelabel check --deep` looks at besides: all that is stored, and the models at work.
+
+Nothing is changed unless repairs are asked for.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,18 +14,25 @@ from pipeline.reports.model_folder import converted_folder
 from pipeline.values import ReportLabels
 from service.checks import NotWellError, look
 from service.health import Check
-from service.store.database import DATABASE, WORKFLOWS, look_at_database
+from service.mismatches import Mismatch, mismatched_files, mismatched_rows
+from service.receiving import Receiving
+from service.store.columns import utc_now
+from service.store.database import DATABASE, WORKFLOWS, look_at_database, open_database
 from service.store.integrity import check_integrity, check_pages
-from service.store.objects import OBJECTS
+from service.store.objects import OBJECTS, ObjectStore
 from service.store.upgrade import schema_standing
+from service.unnamed_files import SETTLED_AFTER
 
 QUESTIONED = "FINDINGS: Normal alignment. No canal stenosis."
 
 
-def check_deeply(settings: Settings) -> Iterator[Check]:
-    """Read everything that is stored, load each model, and ask the language model one question."""
+def check_deeply(settings: Settings, *, repairs: bool = False) -> Iterator[Check]:
+    """Read everything that is stored, load each model, and ask the language model one question.
+
+    Each mismatch of what is stored is one check that is not well; with `repairs`, those that can be set right are.
+    """
     yield look("databases", lambda: _databases(settings.data))
-    yield look("stored objects", lambda: _objects(settings.data))
+    yield from _stored(settings, repairs=repairs)
     yield look("language model answers", lambda: _answers(settings))
     yield look("image models load", lambda: _image_models(settings))
 
@@ -34,16 +44,35 @@ def _databases(data: Path) -> str:
     return f"every page of {len(there)} databases is whole"
 
 
-def _objects(data: Path) -> str:
-    if schema_standing(data) != "present":
-        return "nothing was stored by this release yet"
-    found = check_integrity(look_at_database(data / DATABASE), data / OBJECTS)
-    if found.missing or found.damaged:
-        raise NotWellError(
-            f"Of {found.objects} objects {len(found.missing)} are not there and {len(found.damaged)} are not what was "
-            f"stored; the first is {(*found.missing, *found.damaged)[0]}. Restore a backup."
-        )
-    return f"{found.objects} objects are as they were stored"
+def _stored(settings: Settings, *, repairs: bool) -> Iterator[Check]:
+    """Look at files and rows, each mismatch by its name, then at all of them in a sentence."""
+    found: list[Mismatch] = []
+    sentences: list[str] = []
+
+    def objects() -> str:
+        if not (settings.data / OBJECTS).exists() or schema_standing(settings.data) != "present":
+            return "nothing was stored by this release yet"
+        engine = open_database(settings.data) if repairs else look_at_database(settings.data / DATABASE)
+        receiving = Receiving(engine, ObjectStore(settings.data), settings)
+        now = utc_now()
+        integrity = check_integrity(engine, receiving.store.root, now - SETTLED_AFTER)
+        found.extend(mismatched_files(receiving, integrity))
+        found.extend(mismatched_rows(receiving, now))
+        sentences.extend(_settled(mismatch, repairs=repairs) for mismatch in found)
+        if found:
+            raise NotWellError(f"{len(found)} mismatches were found, each named above.")
+        return f"{integrity.objects} objects are as they were stored"
+
+    summary = look("stored objects", objects)
+    for mismatch, sentence in zip(found, sentences, strict=False):
+        yield Check(mismatch.what, is_well=False, reason=sentence)
+    yield summary
+
+
+def _settled(mismatch: Mismatch, *, repairs: bool) -> str:
+    if mismatch.repair is None or not repairs:
+        return mismatch.sentence
+    return f"{mismatch.sentence} {mismatch.repair()}"
 
 
 def _answers(settings: Settings) -> str:

@@ -16,7 +16,7 @@ from service.destinations import note_answer, pause, silent_destinations
 from service.errors import UnknownItem
 from service.store.database import reading, writing
 from service.store.objects import ObjectStore
-from service.store.states import FOR_A_PERSON, UNDELIVERED, DeliveryState
+from service.store.states import FOR_A_PERSON, HANDED_OVER, UNDELIVERED, DeliveryState
 from service.store.tables import Delivery, DestinationRow, Document, row_id
 
 
@@ -70,6 +70,21 @@ def send_again(session: Session, number: int | None, now: datetime, *, destinati
         row.next_attempt = now
         session.add(row)
     return len(chosen)
+
+
+def send_lost(session: Session, number: int, now: datetime) -> None:
+    """Send again what its destination took and has lost since.
+
+    Raises:
+        UnknownItem: there is no delivery of that number which its destination took.
+    """
+    delivery = session.exec(
+        select(Delivery).where(Delivery.id == number, col(Delivery.state).in_(HANDED_OVER))
+    ).one_or_none()
+    if delivery is None:
+        raise UnknownItem(f"Delivery {number} was not taken by its destination. See `spinelabel outbox list --all`.")
+    delivery.state, delivery.next_attempt, delivery.answer = DeliveryState.WAITING, now, ""
+    session.add(delivery)
 
 
 def cancel(session: Session, number: int) -> None:

@@ -38,7 +38,7 @@ def seek(confirmations: Confirmations, peer: Peer, now: datetime) -> None:
                 leave_unconfirmed(session, session.get_one(Commitment, row_id(row)), row.answer, now)
         return
     for row, file in () if is_resting else due:
-        answer = has_object(peer, row.our_title, _uids(confirmations.store, file))
+        answer = has_object(peer, row.our_title, uids_of(confirmations.store, file))
         with writing(confirmations.engine) as session:
             note_asked(session, peer.name, answer.reason if isinstance(answer, Unreachable) else None, now)
             _note(session, session.get_one(Commitment, row_id(row), with_for_update=True), answer, now)
@@ -46,7 +46,8 @@ def seek(confirmations: Confirmations, peer: Peer, now: datetime) -> None:
             return
 
 
-def _uids(store: ObjectStore, file: str) -> ObjectUids:
+def uids_of(store: ObjectStore, file: str) -> ObjectUids:
+    """Give what names a document of ours at an archive."""
     header = dcmread(store.path(file), specific_tags=["StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"])
     return ObjectUids(str(header.StudyInstanceUID), str(header.SeriesInstanceUID), str(header.SOPInstanceUID))
 

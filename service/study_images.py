@@ -11,13 +11,13 @@ from service.store.tables import Instance, Series
 NOT_IMAGES = frozenset({"SR", "PR", "KO", "DOC", "REG", "RWV", "SEG", "AU", "PLAN", "RTSTRUCT", "ANN", "FID"})
 """Modalities (DICOM PS3.3 C.7.3.1.1.1) whose objects say nothing about whether the images are complete."""
 
-_NO_IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.{kind}." for kind in ("9", "11", "66", "88", "104"))
+NO_IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.{kind}." for kind in ("9", "11", "66", "88", "104"))
 """Storage classes of waveforms, presentation states, raw data, structured reports and encapsulated documents."""
 
 
 def is_image(modality: str, sop_class_uid: str) -> bool:
     """Tell whether an object can be an image that findings are read from; others may have an image's modality."""
-    return modality not in NOT_IMAGES and not f"{sop_class_uid}.".startswith(_NO_IMAGES)
+    return modality not in NOT_IMAGES and not f"{sop_class_uid}.".startswith(NO_IMAGES)
 
 
 def image_files(session: Session, study_id: int) -> tuple[str, ...]:

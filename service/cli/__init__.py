@@ -42,6 +42,7 @@ def load_commands() -> typer.Typer:
         outbox,
         pairing,
         patients,
+        reconcile,
         reports,
         reprocess,
         serve,

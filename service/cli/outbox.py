@@ -13,7 +13,7 @@ from service.cli import AsJson, ConfigFile, app, console
 from service.cli.decisions import database_of
 from service.destinations import Outlook, outlook, silent_destinations
 from service.late_destinations import send_current
-from service.outbox import cancel, cancel_all, send_again
+from service.outbox import cancel, cancel_all, send_again, send_lost
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.states import UNDELIVERED
@@ -77,6 +77,9 @@ def retry_delivery(
         int | None, typer.Argument(help="Number of the delivery; else all that are refused or not kept.")
     ] = None,
     to: ToDestination = None,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="The destination took this delivery and has lost it since.")
+    ] = False,
     config: ConfigFile = None,
 ) -> None:
     """Send again what destinations refused or do not keep, one delivery that waits or was cancelled, or all for one.
@@ -84,8 +87,14 @@ def retry_delivery(
     Example: spinelabel outbox retry 7 --config site.yaml
     """
     _choose_one(delivery, to)
+    if lost and delivery is None:
+        raise typer.BadParameter("--lost goes with the number of one delivery")
     with writing(database_of(config)) as session:
-        again = send_again(session, delivery, utc_now(), destination=to)
+        if lost and delivery is not None:
+            send_lost(session, delivery, utc_now())
+            again = 1
+        else:
+            again = send_again(session, delivery, utc_now(), destination=to)
     console.print(f"{again} deliveries are tried again.")
 
 

@@ -34,13 +34,20 @@ def check(
     deep: Annotated[
         bool, typer.Option("--deep", help="Also load the models and read every stored object; takes minutes.")
     ] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="With --deep: set right what can be set right without losing anything.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Look before going live: settings, disk, database, ports, models, calibration, destinations; nothing is changed.
+    """Look before going live: settings, disk, database, ports, models, calibration, destinations.
+
+    Nothing is changed without --repair.
 
     Example: spinelabel check --config site.yaml --deep
     """
-    found = list(_look(config, deep=deep))
+    if repair and not deep:
+        raise typer.BadParameter("--repair goes with --deep")
+    found = list(_look(config, deep=deep, repairs=repair))
     if as_json:
         typer.echo(json.dumps([{"name": one.name, "ok": one.is_well, "reason": one.reason} for one in found]))
     else:
@@ -52,7 +59,7 @@ def check(
         raise typer.Exit(1)
 
 
-def _look(config: Path | None, *, deep: bool) -> Iterator[Check]:
+def _look(config: Path | None, *, deep: bool, repairs: bool) -> Iterator[Check]:
     try:
         settings = load_settings(config)
     except SpinelabelError as error:
@@ -61,4 +68,4 @@ def _look(config: Path | None, *, deep: bool) -> Iterator[Check]:
     yield Check("settings", is_well=True, reason=str(config or "no file; the embedded defaults hold"))
     yield from check_installation(settings)
     if deep:
-        yield from check_deeply(settings)
+        yield from check_deeply(settings, repairs=repairs)

@@ -1,4 +1,4 @@
-"""The clock: the sweep several times a second, upkeep, storage commitment, exports by schedule, retention."""
+"""The clock: the sweep several times a second, upkeep, storage commitment, exports by schedule, housekeeping."""
 
 import threading
 import time
@@ -11,11 +11,10 @@ from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.committing import commitment_rounds
-from service.forgetting import forget
 from service.heartbeat import Presence
+from service.housekeeping import housekeeping_rounds
 from service.log import change_log
 from service.lookups import look_up
-from service.retention import Retention, remove_old_images
 from service.schedule import Exporter, run_due_exports
 from service.set_back import put_right
 from service.store.columns import utc_now
@@ -33,7 +32,6 @@ TEND_EVERY = timedelta(seconds=15)
 WANT_EVERY = timedelta(seconds=2)
 COMMIT_EVERY = timedelta(seconds=1)
 EXPORT_EVERY = timedelta(seconds=5)
-RETAIN_EVERY = timedelta(hours=6)
 SWEEP_OVERDUE = timedelta(seconds=60)
 
 
@@ -49,7 +47,6 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
 
     exporter = Exporter(engine, settings, log)
     store = ObjectStore(settings.data)
-    retained = Retention(engine, store, settings.storage)
 
     def want_once() -> None:
         wanted = want_studies_of_reports(engine, settings, utc_now())
@@ -62,24 +59,13 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
     def export_once() -> None:
         run_due_exports(exporter, utc_now())
 
-    def retain_once() -> None:
-        removed = remove_old_images(retained, utc_now())
-        if removed.objects:
-            log.info("images removed after their time", objects=removed.objects)
-        if removed.unreadable:
-            log.warning("images kept since they cannot be read", objects=removed.unreadable)
-
-    def forget_once() -> None:
-        forget(engine, utc_now())
-
     jobs = (
         (sweep_once, SWEEP_EVERY),
         (_tending(engine, pending, log), TEND_EVERY),
         (want_once, WANT_EVERY),
         (look_up_once, WANT_EVERY),
         (export_once, EXPORT_EVERY),
-        (retain_once, RETAIN_EVERY),
-        (forget_once, RETAIN_EVERY),
+        *housekeeping_rounds(engine, store, settings, log),
         *((commit_once, COMMIT_EVERY) for commit_once in commitment_rounds(engine, store, settings)),
     )
     start_jobs(jobs, log, stop)

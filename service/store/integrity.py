@@ -2,16 +2,16 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine, text
-from sqlmodel import select
 
 from integrations.dicom.part10 import data_set_offset
 from service.errors import UnusableStore
-from service.store.database import look_at_database, reading
+from service.store.database import look_at_database
 from service.store.faults import named_faults
-from service.store.tables import Document, Instance
+from service.store.survey import survey
 
 GROUP_LENGTH_AT = 140
 """Where a Part 10 file says how long its meta information is (PS3.10, 7.1): behind preamble, prefix and tag."""
@@ -19,20 +19,37 @@ GROUP_LENGTH_AT = 140
 
 @dataclass(frozen=True)
 class Integrity:
-    """What a look at everything found: how many objects there are, and which are not there or not as they were."""
+    """What a look at all files found: how many objects there are, and what of them is not as it was stored.
+
+    `unnamed` are files of the store that no row names, `foreign` what lies in its folder and is none of its files.
+    """
 
     objects: int
     missing: tuple[str, ...]
     damaged: tuple[str, ...]
+    unnamed: tuple[str, ...]
+    foreign: tuple[str, ...]
 
 
-def check_integrity(engine: Engine, root: Path) -> Integrity:
-    """Read every stored object that a row names; `root` is the folder that they lie in."""
-    with reading(engine) as session:
-        files = sorted({*session.exec(select(Instance.file)), *session.exec(select(Document.file))})
-    missing = tuple(file for file in files if not (root / file).exists())
-    damaged = tuple(file for file in files if file not in missing and not _is_as_named(root / file))
-    return Integrity(len(files), missing, damaged)
+def check_integrity(engine: Engine, root: Path, before: datetime) -> Integrity:
+    """Read every stored object that a row names; `root` is the folder that they lie in.
+
+    Files without a row are told of if they were written before `before`.
+    """
+    objects = 0
+    missing, damaged, unnamed, foreign = [], [], [], []
+    for found in survey(engine, root, before):
+        if found.is_foreign:
+            foreign.append(found.file)
+        elif not found.is_named:
+            unnamed.append(found.file)
+        else:
+            objects += 1
+            if not found.is_there:
+                missing.append(found.file)
+            elif not is_as_named(root / found.file):
+                damaged.append(found.file)
+    return Integrity(objects, tuple(missing), tuple(damaged), tuple(unnamed), tuple(foreign))
 
 
 def holds(path: Path, sha256: str, size: int) -> bool:
@@ -60,7 +77,7 @@ def check_pages(path: Path) -> None:
         raise UnusableStore(f"{path}: it is damaged. Restore a backup.")
 
 
-def _is_as_named(path: Path) -> bool:
+def is_as_named(path: Path) -> bool:
     """Tell whether a file is named by its content: by all of it, or by the data set alone where it was received."""
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() == path.name:

@@ -15,6 +15,8 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from config.settings import Peer
+from service.ledger import account
+from service.store.columns import utc_now
 from service.store.database import reading
 from service.store.integrity import check_integrity
 from service.store.states import DeliveryState, MessageState, ObjectState, PairingState
@@ -134,7 +136,9 @@ def test_every_object_acknowledged_is_in_the_store_once(day: Hospital) -> None:
             .having(func.count() > 1)
         ).all()
     studies = [traffic.Study(number) for number in range(HOURS * STUDIES_AN_HOUR)]
-    found = check_integrity(site.engine, site.workshop.store.root)
+    found = check_integrity(site.engine, site.workshop.store.root, utc_now())
+    with reading(site.engine) as session:
+        ledger = account(session)
 
     assert day.objects >= len(studies) * traffic.IMAGES
     assert states == {
@@ -142,7 +146,8 @@ def test_every_object_acknowledged_is_in_the_store_once(day: Hospital) -> None:
         ObjectState.CONFLICT: sum(study.is_changed for study in studies),
     }
     assert twice == []
-    assert (found.missing, found.damaged) == ((), ())
+    assert (found.missing, found.damaged, found.unnamed, found.foreign) == ((), (), (), ())
+    assert ledger.is_closed, ledger
 
 
 @pytest.mark.long

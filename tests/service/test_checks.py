@@ -28,20 +28,16 @@ from service.checks import check_installation
 from service.deep_checks import check_deeply
 from service.health import Check
 from service.log import configure_log
-from service.receiving import Receiving
 from service.store.columns import utc_now
-from service.store.database import DATABASE, WORKFLOWS, reading, writing
-from service.store.objects import ObjectStore
+from service.store.database import DATABASE, WORKFLOWS, writing
 from service.store.states import MessageState
-from service.store.tables import Instance, Message
+from service.store.tables import Message
 from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
-from tests.odd.dicom.make_cases import write_case
 from tests.peers.detector import stand_in_interpreter
 from tests.peers.dicom import free_port
 from tests.pipeline.reports.conftest import MakeModel, make_model
 from tests.pipeline.reports.site_files import write_site_calibration
-from tests.service.test_receiving import sending
 
 __all__ = ["make_model"]
 
@@ -288,26 +284,6 @@ def test_a_clock_that_stands_before_what_was_received_is_said(site: Site, engine
 
 def deeply(settings: Settings, name: str) -> Check:
     return next(check for check in check_deeply(settings) if check.name == name)
-
-
-@pytest.mark.parametrize("fault", ["missing", "damaged"])
-def test_stored_objects_are_read_and_one_that_changed_is_found(
-    site: Site, engine: Engine, tmp_path: Path, fault: str
-) -> None:
-    write_case("plain", tmp_path / "odd")
-    sending(Receiving(engine, ObjectStore(tmp_path), site()), tmp_path / "odd")
-    assert deeply(site(), "stored objects").reason == "11 objects are as they were stored"
-    with reading(engine) as session:
-        path = ObjectStore(tmp_path).path(session.get_one(Instance, 1).file)
-    if fault == "missing":
-        path.unlink()
-    else:
-        path.write_bytes(path.read_bytes()[:-1] + b"\x01")
-
-    found = deeply(site(), "stored objects")
-
-    assert not found.is_well
-    assert path.name in found.reason
 
 
 @pytest.mark.parametrize("name", [DATABASE, WORKFLOWS])

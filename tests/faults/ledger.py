@@ -1,0 +1,13 @@
+"""The receipt ledger at the end of a fault test: everything that was received has one outcome, or is open."""
+
+from service.ledger import Ledger, account
+from service.store.database import reading
+from tests.peers.daemon import Daemon
+
+
+def assert_closed(daemon: Daemon) -> Ledger:
+    """Reconcile what a daemon received; gives the ledger, for what a test knows besides."""
+    with reading(daemon.engine()) as session:
+        ledger = account(session)
+    assert ledger.is_closed, ledger
+    return ledger
