@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from service.endpoints import is_running, publish_endpoint, touch_endpoint
+from service.memory import MemoryWatch
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.states import RoleState
@@ -37,6 +38,7 @@ class Presence:
         self._engine, self._data, self._role = engine, data, role
         self._alive: Callable[[], bool] = lambda: True
         self._ended = threading.Event()
+        self._memory = MemoryWatch(role)
         self.say(RoleState.STARTING, started=True)
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
@@ -66,6 +68,7 @@ class Presence:
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
+            self._memory.look()
             if self._alive():
                 touch_endpoint(self._data, self._role)
                 self._write_beat()

@@ -39,7 +39,8 @@ def running_hospital(
 ) -> Iterator[Daemon]:
     """Run a daemon whose reports are labelled by what `script` says, and wait until its models are loaded."""
     with running_chat_server(script or yes_to_all()) as url:
-        values = {"reports": {"server": {"url": url, "model": MODEL}}, **(settings or {})}
+        quick = {"reports": {"server": {"url": url, "model": MODEL}}, "images": {"classifiers": "none"}}
+        values = {**quick, **(settings or {})}
         with running_daemon(folder, pacs, values, environment=environment) as daemon:
             daemon.port("work")
             yield daemon

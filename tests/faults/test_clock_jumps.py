@@ -63,7 +63,9 @@ def jumping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jumping]:
     (cohorts / "nightly.yaml").write_text(yaml.safe_dump({"name": "nightly", "schedule": "0 2 * * *"}))
     with ExitStack() as stack:
         pacs = stack.enter_context(running_storescp(folder / "pacs", "--fork", "--unique-filenames", port=port))
-        settings = {"exports": {"cohorts": str(cohorts)}}
+        # Longer than a jump, so that a study on whose images a busy machine takes its time is not written up without.
+        waits = {"wait_for_report_hours": 200, "wait_for_images_hours": 200}
+        settings = {"exports": {"cohorts": str(cohorts)}, "pairing": waits}
         daemon = running_hospital(folder / "daemon", pacs, settings=settings, environment=clock.environment)
         yield Jumping(stack.enter_context(daemon), clock, folder, port)
 
