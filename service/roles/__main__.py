@@ -16,6 +16,7 @@ from config.settings import Settings, load_settings
 from service.endpoints import only_one
 from service.heartbeat import Presence
 from service.log import configure_log
+from service.memory import MemoryWatch
 from service.roles import ROLES
 from service.store.database import open_database
 from service.store.faults import named_faults
@@ -36,6 +37,7 @@ def main() -> None:
     if arguments.supervised:
         threading.Thread(target=_stop_with_supervisor, args=(stop,), daemon=True).start()
     log = configure_log(arguments.role)
+    threading.excepthook = MemoryWatch(arguments.role).on_thread_end
     os.environ["TQDM_DISABLE"] = "1"  # a library's progress bars have no place in a log of JSON lines
     try:
         settings = load_settings(arguments.config)

@@ -70,11 +70,16 @@ class Daemon:
 
 @contextmanager
 def running_daemon(
-    folder: Path, pacs: Peer, settings: Mapping[str, Any] | None = None, *, only: str | None = None
+    folder: Path,
+    pacs: Peer,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    only: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Daemon]:
     """Run a daemon whose structured reports go to `pacs`, trial parts included, and stop it at the end.
 
-    With `only` it runs just that role.
+    With `only` it runs just that role; `environment` is what stands in its environment besides ours.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "site.yaml"
@@ -94,7 +99,7 @@ def running_daemon(
     with (folder / "log").open("ab") as log:
         command = [sys.executable, "-m", "service.cli", "serve", "--config", str(config)]
         command += ["--only", only] if only else []
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
     try:
         yield Daemon(config, Path(values["data"]), folder / "log")
     finally:
