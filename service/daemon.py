@@ -20,6 +20,7 @@ from service.endpoints import could_give_sign, last_sign
 from service.heartbeat import note_death
 from service.store.columns import utc_now
 from service.store.database import open_database
+from service.store.rights import keep_private
 from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
 
@@ -67,6 +68,7 @@ def serve(
     Raises:
         NewerSchema: the database was written by a newer release.
     """
+    keep_private()
     upgrade_database(settings.data)
     prepare_workflows(settings.data)
     engine = open_database(settings.data)

@@ -20,6 +20,7 @@ from service.memory import MemoryWatch
 from service.roles import ROLES
 from service.store.database import open_database
 from service.store.faults import named_faults
+from service.store.rights import keep_private
 from service.store.states import RoleState
 from service.unexpected import unexpected
 
@@ -38,6 +39,7 @@ def main() -> None:
         threading.Thread(target=_stop_with_supervisor, args=(stop,), daemon=True).start()
     log = configure_log(arguments.role)
     threading.excepthook = MemoryWatch(arguments.role).on_thread_end
+    keep_private()
     os.environ["TQDM_DISABLE"] = "1"  # a library's progress bars have no place in a log of JSON lines
     try:
         settings = load_settings(arguments.config)
