@@ -63,10 +63,11 @@ def day_without_pacs(folder: Path, studies: int) -> Away:
                 _pass(site)
         with reading(site.engine) as session:
             last = session.exec(select(func.max(Delivery.delivered))).one()
+            states = session.exec(select(Delivery.state)).all()
             return Away(
                 studies=studies,
                 attempts_while_away=attempts or 0,
-                states=Counter(session.exec(select(Delivery.state))),
+                states=Counter(map(DeliveryState, states)),
                 written=sorted(session.exec(select(Document.sop_instance_uid).order_by(col(Document.id)))),
                 at_pacs=at_pacs(folder / "pacs"),
                 longest_wait=last - came_back if last else DAY,
