@@ -33,7 +33,10 @@ def file_under_study(session: Session, settings: Settings, instance: Instance, h
             session.flush()
             pair_waiting_reports(session, study, settings, instance.received)
     if is_image(header.modality, header.sop_class_uid):
-        study.last_image = max(instance.received, study.last_image or instance.received)
+        is_new = instance.id is None  # and then the last, also where the clock was set back since the one before
+        study.last_image = (
+            instance.received if is_new else max(instance.received, study.last_image or instance.received)
+        )
         study.images, study.images_starts = WorkState.WAITING, 0
     study.notes = study.notes or "; ".join(header.notes)
     session.add(study)

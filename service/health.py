@@ -79,7 +79,7 @@ def _check_role(role: str, rows: Sequence[RoleRow], now: datetime) -> Check:
         return Check(role, is_well=False, reason="It has never been started. Run `spinelabel serve`.")
     newest = rows[-1]
     if is_silent(newest, now):
-        seconds = (now - newest.beat).total_seconds()
+        seconds = abs(now - newest.beat).total_seconds()
         said = f"It has not answered for {seconds:.0f} s. Its log says why; its supervisor starts it again."
     elif newest.state == RoleState.STOPPED:
         said = "It was stopped. Run `spinelabel serve`."

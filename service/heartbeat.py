@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from service.endpoints import is_running, publish_endpoint, touch_endpoint
+from service.memory import MemoryWatch
 from service.store.columns import utc_now
 from service.store.database import reading, writing
 from service.store.states import RoleState
@@ -37,6 +38,7 @@ class Presence:
         self._engine, self._data, self._role = engine, data, role
         self._alive: Callable[[], bool] = lambda: True
         self._ended = threading.Event()
+        self._memory = MemoryWatch(role)
         self.say(RoleState.STARTING, started=True)
         threading.Thread(target=self._beat, name="heartbeat", daemon=True).start()
 
@@ -66,6 +68,7 @@ class Presence:
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
+            self._memory.look()
             if self._alive():
                 touch_endpoint(self._data, self._role)
                 self._write_beat()
@@ -96,8 +99,8 @@ def note_death(engine: Engine, role: str, pid: int, reason: str) -> None:
 
 
 def is_silent(row: RoleRow, now: datetime) -> bool:
-    """Tell whether a role that should answer does not."""
-    return row.state != RoleState.STOPPED and now - row.beat > SILENT_AFTER
+    """Tell whether a role that should answer does not; a sign from later than now is one from before a set-back."""
+    return row.state != RoleState.STOPPED and abs(now - row.beat) > SILENT_AFTER
 
 
 def living_hosts(engine: Engine, role: str, now: datetime) -> set[str]:
@@ -117,4 +120,4 @@ def _row(session: Session, role: str, host: str) -> RoleRow:
 def _remove_silent(session: Session, role: str, host: str, now: datetime) -> None:
     """Take the place of the same role on machines that answer no more, as after a move to another."""
     gone = delete(RoleRow).where(col(RoleRow.role) == role, col(RoleRow.host) != host)
-    session.exec(gone.where(col(RoleRow.beat) < now - SILENT_AFTER))
+    session.exec(gone.where(~col(RoleRow.beat).between(now - SILENT_AFTER, now + SILENT_AFTER)))

@@ -104,7 +104,8 @@ def slot_to_run(engine: Engine, cohort: Cohort, now: datetime) -> datetime | Non
         if known == (cohort.schedule, cohort.time_zone):
             slot = _due(session, schedule, now) if schedule else None
             failed = slot and _failed(session, cohort.name, slot)
-            return None if failed and now < failed.started + pause(failed.attempts) else slot
+            rests = failed and failed.started <= now < failed.started + pause(failed.attempts)
+            return None if rests else slot
     _keep_schedule(engine, cohort, now)
     return None
 

@@ -8,6 +8,7 @@ from sqlmodel import col, select
 from config.settings import Settings
 from service.asked_peers import queried_peers
 from service.fetches import Wanted, want
+from service.set_back import lies_ahead
 from service.store.database import reading, writing
 from service.store.fetch_tables import ACCESSION, STUDY_UID, Fetch
 from service.store.states import FetchOrigin, PairingState, WorkState
@@ -31,7 +32,8 @@ def want_studies_of_reports(engine: Engine, settings: Settings, now: datetime) -
         col(Report.pairing) == PairingState.UNPAIRED,
         col(Report.labels) != WorkState.HELD,
         col(Report.received) > now - LOOK_BACK,
-        col(Report.received) <= now - timedelta(seconds=settings.fetch.wait_seconds),
+        (col(Report.received) <= now - timedelta(seconds=settings.fetch.wait_seconds))
+        | lies_ahead(Report.received, now),
     )
     number_asked = exists().where(col(Fetch.by) == ACCESSION, col(Fetch.wanted) == OrderNumber.number)
     uid_asked = exists().where(col(Fetch.by) == STUDY_UID, col(Fetch.wanted) == Report.study_uid)

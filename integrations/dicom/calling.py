@@ -80,7 +80,8 @@ def call_peer(
     ae.implementation_class_uid = IMPLEMENTATION_CLASS_UID
     ae.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     ae.connection_timeout = CONNECT_SECONDS
-    ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ANSWER_SECONDS
+    ae.acse_timeout = ae.dimse_timeout = ANSWER_SECONDS
+    ae.network_timeout = 2 * ANSWER_SECONDS  # later, else two threads abort at once, which pynetdicom does not survive
     connected: list[Event] = []
     faults: list[OSError] = []
     rejections: list[A_ASSOCIATE_RJ] = []

@@ -16,6 +16,7 @@ from pynetdicom.transport import AssociationSocket
 
 from integrations.dicom.request_pdu import ASSOCIATE_RQ, RequestedAssociation, read_request, readable_request
 from integrations.dicom.resting import Resting, RingingQueue
+from integrations.dicom.steady_timer import SteadyTimer
 
 MAX_PDU_BYTES = 1024 * 1024
 """The ceiling of what is read as one PDU, whatever was agreed."""
@@ -39,6 +40,8 @@ class UpperLayer(DULServiceProvider):
 
     def __init__(self, association: Association) -> None:
         super().__init__(association)
+        self.artim_timer = SteadyTimer(self.artim_timer.timeout)
+        self._idle_timer = SteadyTimer(self._idle_timer.timeout)
         self._run_loop_delay = 0  # `_Socket.ready` waits instead
         self.bell, self._rope = socket.socketpair()
         self.resting = Resting(association)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -15,6 +16,7 @@ from config.settings import Settings, load_settings
 from service.endpoints import only_one
 from service.heartbeat import Presence
 from service.log import configure_log
+from service.memory import MemoryWatch
 from service.roles import ROLES
 from service.store.database import open_database
 from service.store.faults import named_faults
@@ -36,6 +38,7 @@ def main() -> None:
     if arguments.supervised:
         threading.Thread(target=_stop_with_supervisor, args=(stop,), daemon=True).start()
     log = configure_log(arguments.role)
+    threading.excepthook = MemoryWatch(arguments.role).on_thread_end
     keep_private()
     os.environ["TQDM_DISABLE"] = "1"  # a library's progress bars have no place in a log of JSON lines
     try:
@@ -46,7 +49,8 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # the edge of the process: a traceback could show a patient's values
         log.error("cannot start", reason=_reason(error))
         status = 1
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     # What a library's thread still does would hold the process up; all that counts is on disk.
     os._exit(status)
 

@@ -4,9 +4,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import Engine
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
@@ -16,6 +16,7 @@ from service.housekeeping import housekeeping_rounds
 from service.log import change_log
 from service.lookups import look_up
 from service.schedule import Exporter, run_due_exports
+from service.set_back import put_right
 from service.store.columns import utc_now
 from service.store.database import open_database
 from service.store.objects import ObjectStore
@@ -23,6 +24,8 @@ from service.sweep import sweep
 from service.upkeep import tend
 from service.wanted_studies import want_studies_of_reports
 from service.workflows import PendingWork
+
+Job = tuple[Callable[[], None], timedelta]
 
 SWEEP_EVERY = timedelta(seconds=0.3)
 TEND_EVERY = timedelta(seconds=15)
@@ -42,11 +45,6 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
         sweep(engine, pending.enqueue, settings, utc_now())
         last_sweep[0] = time.monotonic()
 
-    def tend_once() -> None:
-        tended = tend(engine, pending, utc_now())
-        if tended.taken_over or tended.asked_again:
-            log.warning("work taken up again", taken_over=tended.taken_over, asked_again=tended.asked_again)
-
     exporter = Exporter(engine, settings, log)
     store = ObjectStore(settings.data)
 
@@ -63,36 +61,47 @@ def run(settings: Settings, log: FilteringBoundLogger, stop: threading.Event, pr
 
     jobs = (
         (sweep_once, SWEEP_EVERY),
-        (tend_once, TEND_EVERY),
+        (_tending(engine, pending, log), TEND_EVERY),
         (want_once, WANT_EVERY),
         (look_up_once, WANT_EVERY),
         (export_once, EXPORT_EVERY),
         *housekeeping_rounds(engine, store, settings, log),
         *((commit_once, COMMIT_EVERY) for commit_once in commitment_rounds(engine, store, settings)),
     )
-    scheduler = scheduled(jobs, log)
-    scheduler.start()
+    start_jobs(jobs, log, stop)
     presence.up(0, lambda: time.monotonic() - last_sweep[0] < SWEEP_OVERDUE.total_seconds())
     log.info("started")
-    stop.wait()
-    scheduler.shutdown(wait=False)  # an export may take hours; what is cut short is done by the next start
+    stop.wait()  # an export may take hours; what is cut short is done by the next start
 
 
-def scheduled(jobs: Sequence[tuple[Callable[[], None], timedelta]], log: FilteringBoundLogger) -> BackgroundScheduler:
-    """Give a scheduler that runs each job at its start and then every so often, one at a time, however late it is."""
-    # A thread for each, so that a peer that does not answer never holds up the sweep.
-    scheduler = BackgroundScheduler(timezone="UTC", executors={"default": ThreadPoolExecutor(len(jobs))})
+def _tending(engine: Engine, pending: PendingWork, log: FilteringBoundLogger) -> Callable[[], None]:
+    def tend_once() -> None:
+        made_due = put_right(engine, utc_now())
+        if made_due:
+            log.warning("clock set back", made_due=made_due)
+        tended = tend(engine, pending, utc_now())
+        if tended.taken_over or tended.asked_again:
+            log.warning("work taken up again", taken_over=tended.taken_over, asked_again=tended.asked_again)
+
+    return tend_once
+
+
+def start_jobs(jobs: Sequence[Job], log: FilteringBoundLogger, stop: threading.Event) -> None:
+    """Run each job now and then every so often, one round at a time, however late it is, until `stop` is set.
+
+    The pauses are by the clock that only goes forward, since the other may be set back by hours.
+    """
     for job, every in jobs:
-        scheduler.add_job(
-            _at_the_edge(job, log),
-            "interval",
-            seconds=every.total_seconds(),
-            next_run_time=utc_now(),
-            coalesce=True,
-            max_instances=1,
-            misfire_grace_time=None,  # else a start that takes a second would put retention off by hours
-        )
-    return scheduler
+        # A thread for each, so that a peer that does not answer never holds up the sweep.
+        rounds = partial(_run_rounds, _at_the_edge(job, log), every.total_seconds(), stop)
+        threading.Thread(target=rounds, name=job.__name__, daemon=True).start()
+
+
+def _run_rounds(job: Callable[[], None], every: float, stop: threading.Event) -> None:
+    due = time.monotonic()
+    while not stop.wait(max(0.0, due - time.monotonic())):
+        job()
+        due = max(due + every, time.monotonic())
 
 
 def _at_the_edge(job: Callable[[], None], log: FilteringBoundLogger) -> Callable[[], None]:

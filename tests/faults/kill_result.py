@@ -1,5 +1,6 @@
 """What came of a campaign: what senders were told is kept, against what is stored, found, written and delivered."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,14 +11,17 @@ from pydicom import dcmread
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from service.compared import compare
 from service.ledger import account
+from service.ledger_places import Standing
 from service.store.columns import utc_now
 from service.store.database import DATABASE, WORKFLOWS, reading
 from service.store.integrity import check_integrity, check_pages
-from service.store.objects import OBJECTS
+from service.store.objects import OBJECTS, ObjectStore
 from service.store.states import ObjectState
 from service.store.tables import Document, FindingRow, Instance, Message, Report, Study
 from tests.faults.acknowledged import Record
+from tests.peers.dicom import Orthanc
 
 
 class Fought(Protocol):
@@ -49,16 +53,19 @@ class Result:
     wrong: list[str]
 
 
-def judge(fought: Fought, pacs: Path, studies: int, given_up: int) -> Result:
+def judge(fought: Fought, orthanc: Orthanc, studies: int, given_up: int) -> Result:
     """Hold what was acknowledged against what is there; the site is stopped, its database is open."""
     with reading(fought.engine) as session:
         lost = [*_lost_objects(session, fought), *_lost_messages(session, fought)]
-        repeated = [*_repeated(session), *_repeated_at_the_pacs(session, pacs, studies)]
+        repeated = [*_repeated(session), *_repeated_at_the_pacs(session, orthanc, studies)]
         ledger = account(session)
+    peer = orthanc.dicom.model_copy(update={"name": "pacs"})
+    compared = compare(fought.engine, ObjectStore(fought.data), peer, "SPINELABEL")
     found = check_integrity(fought.engine, fought.data / OBJECTS, utc_now())
     corrupt = [*found.missing, *found.damaged]
     for name in (DATABASE, WORKFLOWS):
         check_pages(fought.data / name)
+    said = [*compared.lacking, *compared.fuller, *filter(None, [compared.unanswered])]
     figures = {
         "kills": len(fought.kills),
         "kills with nothing in hand": sum(not in_hand for _, _, in_hand in fought.kills),
@@ -70,10 +77,12 @@ def judge(fought: Fought, pacs: Path, studies: int, given_up: int) -> Result:
         "repeated": len(repeated),
         "corrupt": len(corrupt),
         "unaccounted for": list(ledger.unaccounted),
+        "open": ledger.count(Standing.OPEN),
+        "structured reports found at the PACS by C-FIND": compared.documents - len(compared.lacking),
         "files without a row": len(found.unnamed),
         "given up and tried again by a person": given_up,
     }
-    return Result(fought.kills, figures, [*lost, *repeated, *corrupt, *ledger.unaccounted])
+    return Result(fought.kills, figures, [*lost, *repeated, *corrupt, *ledger.unaccounted, *said])
 
 
 def _lost_objects(session: Session, fought: Fought) -> Iterator[str]:
@@ -112,9 +121,12 @@ def _repeated(session: Session) -> Iterator[str]:
             yield f"study {study}: {findings[study]} findings of images, others have {usual[0][0]}"
 
 
-def _repeated_at_the_pacs(session: Session, pacs: Path, studies: int) -> Iterator[str]:
+def _repeated_at_the_pacs(session: Session, orthanc: Orthanc, studies: int) -> Iterator[str]:
     """Hold the instances at the PACS against the documents: each there, and no other."""
-    there = {str(dcmread(path, specific_tags=["SOPInstanceUID"]).SOPInstanceUID) for path in pacs.iterdir()}
+    every = {"Level": "Instance", "Expand": True, "Query": {}}
+    there = {
+        each["MainDicomTags"]["SOPInstanceUID"] for each in orthanc.request("/tools/find", json.dumps(every).encode())
+    }
     written = set(session.exec(select(Document.sop_instance_uid)))
     if there != written or len(written) != studies:
         yield f"{len(written)} structured reports of {studies} studies, {len(there)} at the PACS"

@@ -30,7 +30,7 @@ from service.roles import ROLES
 from service.second_tries import try_again
 from service.store.database import open_database, reading, writing
 from service.store.states import DeliveryState
-from service.store.tables import Delivery, Report, Study
+from service.store.tables import Delivery, Document, FindingRow, Report, Study
 from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
 from tests.faults.acknowledged import Record, send_images, send_message
@@ -38,7 +38,7 @@ from tests.faults.kill_result import Result, judge
 from tests.faults.killed_role import KilledRole, Point, wait_for_death
 from tests.odd.dicom.phantom import save_all, t2_series
 from tests.peers.chat_server import MODEL, Script, listed, running_chat_server
-from tests.peers.dicom import free_port, running_storescp
+from tests.peers.dicom import Orthanc, free_port, running_orthanc
 from tests.peers.sent import draw, write_message
 from tests.waiting import wait_until
 
@@ -51,13 +51,13 @@ POINTS: Mapping[str, tuple[tuple[str, int], ...]] = {
 }
 """System calls at which a role is killed, and the highest of their kind in a thread."""
 SHARES = {
-    "stand-in": {"receive": 0.34, "listen": 0.27, "clock": 0.27, "work": 0.08, "web": 0.04},
+    "stand-in": {"receive": 0.35, "listen": 0.28, "clock": 0.28, "work": 0.05, "web": 0.04},
     "embedded": {"work": 0.36, "receive": 0.24, "clock": 0.2, "listen": 0.16, "web": 0.04},
 }
 """What share of the kills goes to each role, by the language model, which is what takes longest to start."""
-LONGEST = {"receive": 6.0, "listen": 6.0, "clock": 6.0, "work": 15.0, "web": 6.0}
+LONGEST = {"receive": 6.0, "listen": 6.0, "clock": 6.0, "work": 10.0, "web": 6.0}
 """Seconds after which a role is killed that has not come to its point."""
-QUIET_SECONDS = 30.0
+QUIET_SECONDS = 20.0
 AHEAD = 8
 SECONDS = 600.0
 """In which everything that is sent must be taken, however often its receiver dies."""
@@ -92,6 +92,12 @@ class Campaign:
             rows = {kind: session.exec(query).one() for kind, query in counted.items()}
         return self.record.under_way() | {kind: count for kind, count in rows.items() if count}
 
+    def progress(self) -> int:
+        """Count what work has made: findings, structured reports, deliveries."""
+        with reading(self.engine) as session:
+            made = [session.exec(select(func.count()).select_from(table)).one() for table in (FindingRow, Document)]
+        return sum(made) + self.delivered()
+
     def delivered(self) -> int:
         with reading(self.engine) as session:
             done = select(func.count()).select_from(Delivery).where(Delivery.state == DeliveryState.DELIVERED)
@@ -100,7 +106,7 @@ class Campaign:
 
 def run(kills: int, folder: Path, *, embedded: bool = False, seed: int = 1) -> Result:
     """Run a campaign and judge what came of it."""
-    with _site(folder, embedded=embedded) as (campaign, pacs):
+    with _site(folder, embedded=embedded) as (campaign, orthanc):
         roles = {role: KilledRole(role, campaign.config, campaign.data, folder / f"{role}.log") for role in ROLES}
         with ThreadPoolExecutor(len(ROLES) + 1) as threads:
             traffic = threads.submit(_traffic, campaign, embedded)
@@ -119,7 +125,7 @@ def run(kills: int, folder: Path, *, embedded: bool = False, seed: int = 1) -> R
         finally:
             for role in roles.values():
                 role.stop()
-        return judge(campaign, pacs, studies, given_up)
+        return judge(campaign, orthanc, studies, given_up)
 
 
 def _kill(campaign: Campaign, role: KilledRole, kills: int, seed: int) -> None:
@@ -130,13 +136,13 @@ def _kill(campaign: Campaign, role: KilledRole, kills: int, seed: int) -> None:
         # Work is given up after five starts: every other life is long enough for it to get something done.
         is_spared = role.role == "work" and done % 2 == 1
         point = Point() if is_spared else _choose(chance, role.role)
-        delivered = campaign.delivered()
+        before = campaign.progress()
         role.start(point)
         at_once = time.monotonic() + chance.uniform(0.1, LONGEST[role.role])
         in_hand: dict[str, int] = {}
         while not wait_for_death(role, at_once):
             in_hand = campaign.in_hand()
-            if in_hand and not (is_spared and campaign.delivered() == delivered):
+            if in_hand and not (is_spared and campaign.progress() == before):
                 role.kill()
                 point = Point()
         in_hand = in_hand or campaign.in_hand()
@@ -234,10 +240,11 @@ def _failed(session: Session, column: Any) -> int:
 
 
 @contextmanager
-def _site(folder: Path, *, embedded: bool) -> Iterator[tuple[Campaign, Path]]:
-    config, data, pacs_folder = folder / "site.yaml", folder / "data", folder / "pacs"
+def _site(folder: Path, *, embedded: bool) -> Iterator[tuple[Campaign, Orthanc]]:
+    config, data = folder / "site.yaml", folder / "data"
     with ExitStack() as stack:
-        pacs = stack.enter_context(running_storescp(pacs_folder, "--fork", "--unique-filenames"))
+        orthanc = stack.enter_context(running_orthanc(folder / "orthanc", DicomAlwaysAllowFind=True))
+        pacs = orthanc.dicom
         values: dict[str, Any] = {
             "data": str(data),
             "peers": [{"name": "pacs", "ae_title": pacs.ae_title, "port": pacs.port, "may": []}],
@@ -254,7 +261,7 @@ def _site(folder: Path, *, embedded: bool) -> Iterator[tuple[Campaign, Path]]:
         config.write_text(yaml.safe_dump(values))
         upgrade_database(data)
         prepare_workflows(data)
-        yield Campaign(folder, config, open_database(data)), pacs_folder
+        yield Campaign(folder, config, open_database(data)), orthanc
 
 
 def main(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 from sqlalchemy import Engine
 
@@ -49,6 +50,13 @@ class Daemon:
         """Kill a role as an out-of-memory killer would."""
         os.kill(self.pid(role), signal.SIGKILL)
 
+    def processes(self, *roles: str) -> list[psutil.Process]:
+        """Wait until roles listen, and give their supervisor and them, in this order."""
+        up = [psutil.Process(self.pid(role)) for role in roles if self.port(role)]
+        supervisor = up[0].parent()
+        assert supervisor is not None
+        return [supervisor, *up]
+
     def engine(self) -> Engine:
         """Open its database."""
         return open_database(self.data)
@@ -62,11 +70,16 @@ class Daemon:
 
 @contextmanager
 def running_daemon(
-    folder: Path, pacs: Peer, settings: Mapping[str, Any] | None = None, *, only: str | None = None
+    folder: Path,
+    pacs: Peer,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    only: str | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Daemon]:
     """Run a daemon whose structured reports go to `pacs`, trial parts included, and stop it at the end.
 
-    With `only` it runs just that role.
+    With `only` it runs just that role; `environment` is what stands in its environment besides ours.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "site.yaml"
@@ -86,9 +99,9 @@ def running_daemon(
     with (folder / "log").open("ab") as log:
         command = [sys.executable, "-m", "service.cli", "serve", "--config", str(config)]
         command += ["--only", only] if only else []
-        process = subprocess.Popen(command, stdout=log, stderr=log)
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
     try:
-        yield Daemon(config, folder / "data", folder / "log")
+        yield Daemon(config, Path(values["data"]), folder / "log")
     finally:
         process.terminate()
         process.wait(30)

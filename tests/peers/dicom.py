@@ -20,10 +20,11 @@ from tests.waiting import wait_until
 
 @dataclass(frozen=True)
 class Orthanc:
-    """A running Orthanc; `dicom` is how to reach it as a peer, `url` its REST interface."""
+    """A running Orthanc; `dicom` is how to reach it as a peer, `url` its REST interface, `pid` its process."""
 
     dicom: Peer
     url: str
+    pid: int = 0
 
     def request(self, path: str, body: bytes | None = None, method: str | None = None) -> Any:
         """Call the REST interface and give the JSON of its answer."""
@@ -92,7 +93,7 @@ def running_orthanc(folder: Path, port: int | None = None, **options: object) ->
     with (folder / "orthanc.log").open("wb") as log:
         process = subprocess.Popen([program("Orthanc"), str(configuration)], stdout=log, stderr=log)
     try:
-        orthanc = Orthanc(Peer(name="orthanc", ae_title="ORTHANC", port=dicom), f"http://127.0.0.1:{http}")
+        orthanc = Orthanc(Peer(name="orthanc", ae_title="ORTHANC", port=dicom), f"http://127.0.0.1:{http}", process.pid)
         wait_until(lambda: is_listened_on(http) and is_listened_on(dicom), "Orthanc to listen")
         yield orthanc
     finally:

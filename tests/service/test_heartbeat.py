@@ -64,6 +64,7 @@ def test_a_role_is_silent_after_half_a_minute_unless_it_was_stopped(engine: Engi
 
     assert not is_silent(row(engine), last + SILENT_AFTER)
     assert is_silent(row(engine), last + SILENT_AFTER + timedelta(seconds=1))
+    assert is_silent(row(engine), last - timedelta(days=1))  # the clock was set back, and nothing has come since
     assert living_hosts(engine, "work", last) == {presence.host}
     assert living_hosts(engine, "work", last + 2 * SILENT_AFTER) == set()
     presence.end(RoleState.STOPPED)
