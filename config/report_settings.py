@@ -23,6 +23,13 @@ class ServerSettings(Section):
     api_key_file: Annotated[Path | None, Field(description="File that holds the server's key, where it wants one.")] = (
         None
     )
+    authorities: Annotated[
+        Path | None,
+        Field(
+            description="The authorities, as a PEM file, of which one must have signed the certificate of a server by "
+            "https; null trusts those of the operating system."
+        ),
+    ] = None
     concurrency: Annotated[int, Field(ge=1, le=256, description="Requests at one time.")] = 4
     goes_on_with_turns: Annotated[
         bool,

@@ -132,6 +132,10 @@ class Hl7Settings(Section):
     accession_from: Annotated[
         tuple[str, ...], Field(description="Fields that may hold the accession number, the best first.")
     ] = ("OBR-18", "OBR-3", "ORC-3", "OBR-2", "OBR-20")
+    hosts: Annotated[
+        tuple[str, ...],
+        Field(description="Addresses or names of the machines that may send; with none, any that can connect may."),
+    ] = ()
     tls: Annotated[
         TlsSettings | None,
         Field(description="Certificates of the listener; with them it takes connections by TLS only. Null is without."),
@@ -210,6 +214,10 @@ class WebSettings(Section):
 
     host: Annotated[str, Field(description="Address to listen on.")] = "127.0.0.1"
     port: Annotated[Port, Field(description="Port to listen on; 0 picks a free one and prints it.")] = 8080
+    tls: Annotated[
+        TlsSettings | None,
+        Field(description="Certificates of the page; with them it is shown by https only. Null shows it by http."),
+    ] = None
 
 
 class Settings(BaseSettings):
@@ -302,8 +310,9 @@ def _refuse_open_doors(settings: Settings, where: str) -> None:
             f"{where}: dicom.host is {settings.dicom.host}; list who may send in `peers` (title, host and `send` in "
             "`may`), or titles from any address in dicom.calling."
         )
-    if settings.dicom.tls is not None and settings.dicom.tls.certificate is None:
-        raise UnusableSettings(f"{where}: dicom.tls needs `certificate` and `key`.")
+    for name, tls in (("dicom", settings.dicom.tls), ("hl7", settings.hl7.tls), ("web", settings.web.tls)):
+        if tls is not None and tls.certificate is None:
+            raise UnusableSettings(f"{where}: {name}.tls needs `certificate` and `key`.")
     if settings.web.host not in LOOPBACK:
         raise UnusableSettings(
             f"{where}: web.host is {settings.web.host}; the page has no accounts yet and must stay on loopback."

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import func
@@ -14,13 +15,13 @@ from sqlmodel import select
 
 from config.conditions import load_conditions, questions
 from config.errors import SpinelabelError
-from config.settings import Settings
+from config.settings import LOOPBACK, Settings
 from integrations.dicom.calling import Refused
 from integrations.dicom.sender import Delivered, verify
 from pipeline.images.detectors.external import load_external_detector
 from pipeline.images.model_files import check_image_models
 from pipeline.reports.adapter_folder import check_adapter_folder
-from pipeline.reports.engines.chat_server import read_key
+from pipeline.reports.engines.chat_server import read_key, trusted
 from pipeline.reports.model_folder import check_model_folder, converted_folder, packaged_weights
 from pipeline.reports.site_calibration import check_site_calibration
 from service.asked_peers import queried_peers
@@ -28,8 +29,10 @@ from service.cohort_files import read_cohorts
 from service.endpoints import endpoint
 from service.errors import UnusableStore
 from service.health import Check, check_disk
+from service.secret_files import check_secrets
 from service.store.columns import utc_now
 from service.store.database import DATABASE, look_at_database, reading
+from service.store.rights import is_private
 from service.store.tables import Instance, Message
 from service.store.upgrade import schema_standing
 from service.unexpected import unexpected
@@ -47,14 +50,15 @@ class _Listener:
 def check_installation(settings: Settings) -> Iterator[Check]:
     """Look at everything that needs no model: folder, disk, database, ports, files, destinations, clock."""
     yield look("data folder", lambda: _data_folder(settings.data))
+    yield look("rights", lambda: _rights(settings))
     yield look("disk", lambda: _disk(settings))
     yield look("database", lambda: _database(settings.data))
     for listener in (
         _Listener("receive", settings.dicom.host, settings.dicom.port),
-        _Listener("listen", settings.hl7.host, settings.hl7.port),
         _Listener("web", settings.web.host, settings.web.port),
     ):
         yield look(f"port of {listener.role}", lambda listener=listener: _port(settings.data, listener))  # type: ignore[misc]
+    yield look("port of listen", lambda: _listen_port(settings))
     yield look("conditions", lambda: f"{len(load_conditions(settings.conditions))} conditions")
     yield look("cohorts", lambda: _cohorts(settings.exports.cohorts))
     yield look("language model", lambda: _language_model(settings))
@@ -104,6 +108,15 @@ def _data_folder(data: Path) -> str:
     return f"{data}, with its exports in {data / 'exports'}"
 
 
+def _rights(settings: Settings) -> str:
+    data = settings.data
+    if data.exists() and not is_private(data):
+        raise NotWellError(
+            f"{data} can be entered by others than its owner. Nobody else needs to: run `chmod -R go-rwx {data}`."
+        )
+    return f"{data} is its owner's alone; {check_secrets(settings)}"
+
+
 def _check_writable(path: Path) -> None:
     if not os.access(path, os.W_OK) or os.statvfs(path).f_flag & os.ST_RDONLY:
         raise NotWellError(f"{path} cannot be written. Give it to the service's user, on a disk mounted for writing.")
@@ -125,6 +138,16 @@ def _database(data: Path) -> str:
         "older": "its schema is brought forward at the next start",
         "present": "its schema is this release's",
     }[standing]
+
+
+def _listen_port(settings: Settings) -> str:
+    hl7 = settings.hl7
+    found = _port(settings.data, _Listener("listen", hl7.host, hl7.port))
+    if hl7.host not in LOOPBACK and not hl7.hosts and (hl7.tls is None or hl7.tls.authorities is None):
+        raise NotWellError(
+            "Anybody on the network may send reports. Name the senders in hl7.hosts or hl7.tls.authorities."
+        )
+    return found
 
 
 def _port(data: Path, listener: _Listener) -> str:
@@ -155,6 +178,10 @@ def _language_model(settings: Settings) -> str:
     if server := settings.reports.server:
         if server.api_key_file:
             read_key(server.api_key_file)
+        trusted(server.authorities)
+        address = urlsplit(server.url)
+        if address.scheme == "http" and address.hostname not in LOOPBACK:
+            raise NotWellError(f"{server.url} is asked without TLS, so that others can read the reports. Use https.")
         return f"{server.model} at {server.url}, which --deep asks"
     if settings.reports.model != "embedded":
         check_model_folder(Path(settings.reports.model))

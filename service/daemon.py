@@ -16,10 +16,11 @@ from structlog.typing import FilteringBoundLogger
 
 from config.settings import Settings
 from service.accession_rules import apply_rules
-from service.endpoints import last_sign
+from service.endpoints import could_give_sign, last_sign
 from service.heartbeat import note_death
 from service.store.columns import utc_now
 from service.store.database import open_database
+from service.store.rights import keep_private
 from service.store.upgrade import upgrade_database
 from service.workflows import prepare_workflows
 
@@ -67,6 +68,7 @@ def serve(
     Raises:
         NewerSchema: the database was written by a newer release.
     """
+    keep_private()
     upgrade_database(settings.data)
     prepare_workflows(settings.data)
     engine = open_database(settings.data)
@@ -115,11 +117,16 @@ def _watch(supervisor: Supervisor, child: _Child) -> None:
 
 
 def _hangs(supervisor: Supervisor, child: _Child, now: float) -> bool:
-    """Tell whether a role that was up has given no sign for long; by our own steady clock, since others are set."""
+    """Tell whether a role that was up has given no sign for long; by our own steady clock, since others are set.
+
+    Where the disk lets nobody give one, nothing is known: a role that refuses what comes, and says why, goes on.
+    """
     sign = last_sign(supervisor.settings.data, child.role)
     if sign != child.sign:
         child.sign, child.seen = sign, now
-    return child.seen is not None and now - child.seen > supervisor.hung_seconds
+    if child.seen is None or now - child.seen <= supervisor.hung_seconds:
+        return False
+    return could_give_sign(supervisor.settings.data, child.role)
 
 
 def _count_death(supervisor: Supervisor, child: _Child) -> None:

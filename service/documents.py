@@ -2,10 +2,12 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
+from itertools import islice
 from typing import Literal
 
 from pydicom import Dataset, dcmread, dcmwrite
@@ -16,6 +18,8 @@ from config.settings import Settings
 from integrations.sr.acceptance import accepted_findings
 from integrations.sr.document import write_sr
 from integrations.sr.values import Installation, PreviousSr, ReportReference, SrContent, SrInstance, SrStudy
+from pipeline.images.errors import NotAnImage
+from pipeline.images.files import read_received
 from pipeline.values import Finding
 from service.completion import NotYet, document_due
 from service.progress import study_progress
@@ -196,10 +200,15 @@ def _images(store: ObjectStore, material: _Material) -> tuple[Dataset, ...]:
     since. The archive gets the same ADT and updates what it holds (IHE Patient Information Reconciliation); an object
     whose patient differs from that of its study is refused, held back, or splits the study.
     """
-    images = [dcmread(store.path(file), stop_before_pixels=True) for file in material.image_files[:1]]
-    if material.series_read is not None:
-        images += [dcmread(store.path(file), stop_before_pixels=True) for file in material.image_files[1:]]
-    return tuple(images)
+    readable = _headers(store, material.image_files)
+    return tuple(islice(readable, 1)) if material.series_read is None else tuple(readable)
+
+
+def _headers(store: ObjectStore, files: Sequence[str]) -> Iterator[Dataset]:
+    """Read headers; one that no reader of ours takes was not read for findings either, and costs no report."""
+    for file in files:
+        with suppress(NotAnImage):
+            yield read_received(store.path(file), stop_before_pixels=True)
 
 
 def _cited(writer: DocumentWriter, previous: Document | None) -> PreviousSr | None:

@@ -20,8 +20,11 @@ def publish_endpoint(data: Path, role: str, port: int) -> None:
 
 
 def touch_endpoint(data: Path, role: str) -> None:
-    """Say again that a role is up; the time of its file is what its supervisor looks at."""
-    with suppress(FileNotFoundError):
+    """Say again that a role is up; the time of its file is what its supervisor looks at.
+
+    A disk that cannot be written keeps it from being said, and is no reason for the role to end.
+    """
+    with suppress(OSError):
         os.utime(data / "run" / f"{role}.json")
 
 
@@ -29,8 +32,19 @@ def last_sign(data: Path, role: str) -> float | None:
     """Give when a role last said that it is up, as a file time in seconds, or None where it never did."""
     try:
         return (data / "run" / f"{role}.json").stat().st_mtime
-    except FileNotFoundError:
+    except OSError:
         return None
+
+
+def could_give_sign(data: Path, role: str) -> bool:
+    """Tell whether a role could say that it is up; on a disk that has become read-only it cannot."""
+    path = data / "run" / f"{role}.json"
+    try:
+        times = path.stat()
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))  # they stay what they are
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -55,6 +69,8 @@ def endpoint(data: Path, role: str) -> int | None:
     try:
         published = json.loads((data / "run" / f"{role}.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
+        return None
+    except ValueError:  # emptied by a loss of power, which its role did not survive
         return None
     return int(published["port"]) if is_running(int(published["pid"])) else None
 

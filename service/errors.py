@@ -11,6 +11,7 @@ SpinelabelError
     ├── UnusableCohort
     ├── UnusableCampaign
     ├── UnknownItem
+    ├── ExposedSecret
     ├── PixelsRemoved
     ├── NoDiscs
     ├── DemoFailed
@@ -57,6 +58,10 @@ class StoreFull(StoreError):
 
 class UnknownItem(ServiceError):
     """No row has this number or name."""
+
+
+class ExposedSecret(ServiceError):
+    """A file that holds a secret is not there for the service, or is there for others too."""
 
 
 class PixelsRemoved(ServiceError):

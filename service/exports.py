@@ -18,6 +18,7 @@ from integrations.deidentify import UnusableDate, age_at_study, describe, pseudo
 from service.cohort_columns import SCHEMA, data_dictionary
 from service.cohort_files import Cohort
 from service.installation import SOFTWARE
+from service.secret_files import PSEUDONYM_KEY
 from service.store.database import reading, writing
 from service.store.made_once import made_once
 from service.store.states import RunState
@@ -96,7 +97,7 @@ def _run_in(folder: Path) -> Run:
 
 def _write_folder(engine: Engine, data: Path, cohort: Cohort, now: datetime, folder: Path) -> None:
     with written_aside(folder) as aside:
-        key = made_once(data / "pseudonym.key", lambda: secrets.token_bytes(32))
+        key = made_once(data / PSEUDONYM_KEY, lambda: secrets.token_bytes(32))
         with reading(engine) as session:
             rows = [_row(key, found) for found in session.execute(_findings(cohort))]
         # In the order of arrival, the shifted dates of neighbours would give the true ones away.

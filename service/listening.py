@@ -22,6 +22,7 @@ from service.identity_changes import Telling, apply_adt
 from service.report_versions import Filing, file_reports
 from service.store.commits import Commits
 from service.store.database import writing
+from service.store.faults import is_store_fault
 from service.store.states import MessageState
 from service.store.tables import Message, row_id
 from service.usual_messages import file_usual_messages
@@ -49,7 +50,11 @@ class Listening:
         object.__setattr__(self, "commits", Commits(self.engine, partial(file_together, self.settings)))
 
     def receive(self, received: ReceivedMessage) -> Answer:
-        """Keep a message and what it carries, then say how to acknowledge it; both are on disk when this returns."""
+        """Keep a message and what it carries, then say how to acknowledge it; both are on disk when this returns.
+
+        Raises:
+            DBAPIError: the database cannot be written now. The message is not kept, and is to be sent again.
+        """
         stamp = Stamp(received.received_at, lambda: uuid.uuid4().hex[:20])
         try:
             message = read_message(received.raw, self.settings.hl7)
@@ -64,7 +69,9 @@ class Listening:
         answer = acknowledge(message.header, message.fault, stamp, originally=originally)
         try:
             kept = self.commits.write(Arrived(received, message, answer))
-        except Exception as error:  # noqa: BLE001  # the message is kept whatever its report does to us
+        except Exception as error:  # the message is kept whatever its report does to us
+            if is_store_fault(error):
+                raise
             self.log.error("report not filed", error=type(error).__name__)
             answer = acknowledge(message.header, UNFILED, stamp, originally=originally)
             self._keep(

@@ -13,18 +13,22 @@ from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import PurePath
 
-from pydicom import dcmread, dcmwrite
+from pydicom import dcmwrite
 from sqlalchemy import ColumnElement, Engine, and_, exists, or_
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from config.settings import StorageSettings
+from pipeline.images.files import read_received
 from service.store.database import reading, writing
+from service.store.history import note_change
 from service.store.objects import ObjectStore, object_name
 from service.store.room import remove_unnamed, take_room
 from service.store.states import UNDELIVERED, ObjectState, WorkState
-from service.store.tables import Delivery, Document, Instance, Series, Study
+from service.store.tables import Change, Delivery, Document, Instance, Series, Study, row_id
 from service.study_images import NOT_IMAGES
 
+PURGE = "pixels"
+"""The kind of change under which it is kept that a study's pixels were removed."""
 _IS_AS_RECEIVED = col(Instance.file).endswith(col(Instance.sha256))
 _WITH_PIXELS: tuple[ColumnElement[bool], ...] = (
     or_(
@@ -111,14 +115,29 @@ def _reduce(retention: Retention, instance: Instance, finished: Sequence[ColumnE
         if row.state == ObjectState.STORED:
             row.state = ObjectState.HEADER
         session.add(row)
+        _note(session, instance, retention.storage)
     _remove_unnamed(retention, instance.file)
     return True
+
+
+def _note(session: Session, instance: Instance, storage: StorageSettings) -> None:
+    """Write down, with the first object of a study that a round takes, that the study's pixels go and why."""
+    found = select(Study).join(Series).where(Series.id == instance.series_id)
+    study = session.exec(found).one()
+    before = select(Change.id).where(
+        Change.kind == PURGE, Change.subject == study.id, col(Change.at) >= study.last_image
+    )
+    if session.exec(before).first() is None:
+        reason = (
+            f"They were older than the {storage.keep_images_days:g} days of storage.keep_images_days. Headers stay."
+        )
+        note_change(session, PURGE, row_id(study), "removed", reason)
 
 
 def _without_pixels(store: ObjectStore, instance: Instance) -> bytes | None:
     """Give an image as a file without its pixels; None where it cannot be read."""
     try:
-        header = dcmread(store.path(instance.file), stop_before_pixels=True)
+        header = read_received(store.path(instance.file), stop_before_pixels=True)
         encoded = BytesIO()
         dcmwrite(encoded, header, enforce_file_format=True)
     except Exception:  # noqa: BLE001  # a sender's bytes may be anything, and no object may stop the round for all others

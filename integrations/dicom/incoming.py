@@ -72,11 +72,12 @@ class IncomingDataSet(BytesIO):
             self._file.close()
 
     def discard(self) -> None:
-        """Remove the file, unless it was moved away."""
+        """Remove the file, unless it was moved away. Where a failing disk does not let it go, `clear_incoming` will."""
         if self._file is not None:
             with suppress(OSError):  # a full disk; the file goes anyway
                 self._file.close()
-            self.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
 
     def _append(self, fragment: bytes) -> None:
         if self._file is None:

@@ -9,15 +9,17 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from pydicom import dcmread
+from pydicom.encaps import generate_frames
 from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import UID
 
 from integrations.dicom.content import Pixels, read_chunks
 from integrations.dicom.elements import ITEM, Unreadable, Walk
+from pipeline.images.codestreams import coded_size
+from pipeline.images.headers import MOST_FRAME_BYTES
 
-MOST_FRAME_BYTES = 256 * 1024 * 1024
-_FRAME = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+_FRAME = ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated", "NumberOfFrames")
 _DAMAGE = (
     InvalidDicomError,
     BytesLengthException,
@@ -101,9 +103,20 @@ def _frames(of: PixelFile) -> Iterator[Any]:
     name = UID(of.transfer_syntax_uid).name
     try:
         header = dcmread(of.path, stop_before_pixels=True, specific_tags=list(_FRAME))
-        rows, columns, samples, bits = (int(header.get(keyword) or 1) for keyword in _FRAME)
+        rows, columns, samples, bits, count = (int(header.get(keyword) or 1) for keyword in _FRAME)
         if rows * columns * samples * bits > 8 * MOST_FRAME_BYTES:
             raise Undecodable(f"a frame is larger than {MOST_FRAME_BYTES >> 20} MiB")
+        if of.pixels.is_encapsulated:
+            _check_sizes(of, (rows, columns), count)
         yield from iter_pixels(of.path, raw=True)
     except _DAMAGE as error:
         raise Undecodable(f"its pixels in {name} cannot be decoded here") from error
+
+
+def _check_sizes(of: PixelFile, size: tuple[int, int], count: int) -> None:
+    """Hold what each frame says of itself against the header, since a decoder makes room for what the frame says."""
+    with of.path.open("rb") as stream:
+        stream.seek(of.pixels.start)
+        for frame in generate_frames(stream, number_of_frames=count):
+            if coded_size(frame) not in {None, size}:
+                raise Undecodable("a frame does not have the size that its header gives")

@@ -14,6 +14,7 @@ from hl7.mllp import HL7StreamReader, HL7StreamWriter, start_hl7_server
 from structlog.typing import FilteringBoundLogger
 
 from config.settings import Hl7Settings
+from integrations.dicom.addresses import KnownAddresses
 from integrations.hl7.connection import CHUNK, Connection, Doors, ListenerCounts, ListenerLimits, Reception
 from integrations.hl7.errors import ListenerUnavailable
 from integrations.hl7.oru import check_settings
@@ -31,6 +32,7 @@ class Listener:
         self._reception = reception
         self._connections: dict[asyncio.Task[None], Connection] = {}
         self._server: asyncio.Server | None = None
+        self._addresses = KnownAddresses()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hl7-listener", daemon=True)
 
@@ -97,10 +99,26 @@ class Listener:
         # A sender whose machine died would hold its place for ever.
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         connection = Connection(self._reception, reader, writer)
-        task = self._loop.create_task(connection.serve())
+        task = self._loop.create_task(self._serve(connection, writer))
         self._connections[task] = connection
         task.add_done_callback(self._connections.pop)
         self.counts.connections += 1
+
+    async def _serve(self, connection: Connection, writer: HL7StreamWriter) -> None:
+        address = str(writer.get_extra_info("peername")[0]).removeprefix("::ffff:")
+        if await self._is_named(address):
+            await connection.serve()
+            return
+        self._reception.log.warning("hl7 connection refused: not in hl7.hosts", address=address)
+        writer.close()
+
+    async def _is_named(self, address: str) -> bool:
+        """Tell whether a machine may send, by its address or by a name that has it."""
+        hosts = self._reception.settings.hosts
+        if not hosts or address in hosts:
+            return True
+        # In a thread, since a name service that does not answer would hold up every connection.
+        return address in await self._loop.run_in_executor(None, self._addresses.of, hosts)
 
     async def _close(self) -> None:
         if self._server is not None:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom import Dataset, dcmread
+from pydicom import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
 from pipeline.images.elements import DAMAGE, number, numbers, text, texts
 from pipeline.images.errors import NotAnImage
+from pipeline.images.files import read_received
 from pipeline.images.frames import GROUPS, split_frames
 
 _KEYWORDS = (
@@ -23,6 +24,8 @@ _KEYWORDS = (
     "EchoPlanarPulseSequence", "InversionRecovery",
     "Rows", "Columns", "SamplesPerPixel", "NumberOfFrames", "BitsAllocated", "PixelData", *GROUPS,
 )  # fmt: skip
+MOST_FRAME_BYTES = 256 * 1024 * 1024
+"""Of one decoded picture; a decoder makes room for it before it knows whether that much is there."""
 _DEFER_BYTES = 256  # more than any other element that is read holds
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _PIXEL_DATA = 0x7FE00010
@@ -98,7 +101,7 @@ def read_images(path: Path) -> tuple[ImageHeader, ...]:
         NotAnImage: no DICOM file, or an object without pixels of its own, such as a report.
     """
     try:
-        ds = dcmread(path, defer_size=_DEFER_BYTES, specific_tags=list(_KEYWORDS))
+        ds = read_received(path, defer_size=_DEFER_BYTES, specific_tags=list(_KEYWORDS))
     except (InvalidDicomError, OSError, EOFError, *DAMAGE) as error:
         raise NotAnImage("cannot be read as a DICOM file; send it again") from error
     if not all(text(ds, key) for key in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")):
@@ -231,10 +234,12 @@ def _pixel_fault(ds: Dataset, held: int | None, frame: tuple[int, int] | None) -
     """Say whether native pixels are cut short; of a frame, given as its index and count, before its end."""
     if _PIXEL_DATA not in ds:
         return "has no Pixel Data"
-    if held is None:
-        return ""
     samples, bits = number(ds, "SamplesPerPixel") or 1, number(ds, "BitsAllocated") or 16
     each = int((number(ds, "Rows") or 0) * (number(ds, "Columns") or 0) * samples * bits / 8)
+    if each > MOST_FRAME_BYTES:
+        return f"declares a picture of {each >> 20} MiB, more than {MOST_FRAME_BYTES >> 20}"
+    if held is None:
+        return ""
     index, count = frame or (0, int(number(ds, "NumberOfFrames") or 1))
     needed = (index + 1) * each if frame else count * each
     return "" if held >= needed else f"holds {held} of {count * each} bytes"

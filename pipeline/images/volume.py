@@ -4,16 +4,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import dcmread
 from pydicom.pixels.processing import apply_rescale
 from pydicom.pixels.utils import pixel_array
 
+from pipeline.images.codestreams import coded_size_in
 from pipeline.images.elements import DAMAGE
-from pipeline.images.errors import UnreadablePixels
+from pipeline.images.errors import NotAnImage, UnreadablePixels
+from pipeline.images.files import read_received
 from pipeline.images.headers import ImageHeader, Plane
 from pipeline.images.stacks import Stack
 
 Voxels = npt.NDArray[np.float32]
+MOST_VOLUME_BYTES = 1024 * 1024 * 1024
+"""Of a series in memory; whole-spine scans of the finest slices take a third of it."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,13 @@ def load_volume(stack: Stack) -> Volume:
     """Decode a stack's images into a volume; values go through the images' own rescale (PS3.3 C.11.1).
 
     Raises:
-        UnreadablePixels: an image cannot be decoded, or its size is not the one its header gave.
+        UnreadablePixels: an image cannot be decoded, its size is not the one its header gave, or all are too many.
     """
     planes = [image.plane for image in stack.images if image.plane is not None]
+    if sum(plane.rows * plane.columns for plane in planes) * np.dtype(np.float32).itemsize > MOST_VOLUME_BYTES:
+        raise UnreadablePixels(
+            f"its {len(planes)} images would take more than {MOST_VOLUME_BYTES >> 20} MiB; they are kept and not read"
+        )
     slices = [_lay(decode_image(image), plane) for image, plane in zip(stack.images, planes, strict=True)]
     row, column = stack.plane.spacing
     if _is_transposed(stack.plane):
@@ -82,9 +89,15 @@ def decode_image(image: ImageHeader) -> Voxels:
     Raises:
         UnreadablePixels: it cannot be decoded, its size is not the one its header gave, or a value is not finite.
     """
+    if image.pixel_fault:
+        raise UnreadablePixels(f"image {image.label} {image.pixel_fault}; send it again")
     try:
+        coded = coded_size_in(image.path, (image.frame or 1) - 1)
+        if coded is not None and image.plane is not None and coded != (image.plane.rows, image.plane.columns):
+            # Found out here, since a decoder would first make room for a picture of that size.
+            raise UnreadablePixels(f"image {image.label} does not have the size its header gives; send it again")
         pixels, inverted = _stored(image)
-    except (RuntimeError, OSError, *DAMAGE) as error:
+    except (NotAnImage, RuntimeError, OSError, *DAMAGE) as error:
         raise UnreadablePixels(
             f"image {image.label} cannot be decoded ({type(error).__name__}); send it again"
         ) from error
@@ -99,11 +112,11 @@ def decode_image(image: ImageHeader) -> Voxels:
 def _stored(image: ImageHeader) -> tuple[npt.NDArray[np.generic], bool]:
     """Decode pixels through their rescale, of the one frame where there are several; tell whether larger is darker."""
     if image.rescale is None:
-        ds = dcmread(image.path)
+        ds = read_received(image.path)
         return apply_rescale(ds.pixel_array, ds), ds.get("PhotometricInterpretation") == "MONOCHROME1"
     slope, intercept = image.rescale  # those of a frame lie in its functional groups (PS3.3 C.7.6.16.2.9)
     pixels = pixel_array(image.path, index=(image.frame or 1) - 1)
-    kind = dcmread(image.path, specific_tags=["PhotometricInterpretation"], stop_before_pixels=True)
+    kind = read_received(image.path, specific_tags=["PhotometricInterpretation"], stop_before_pixels=True)
     return pixels * slope + intercept, kind.get("PhotometricInterpretation") == "MONOCHROME1"
 
 

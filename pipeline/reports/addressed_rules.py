@@ -31,6 +31,8 @@ _DIGITS_ONLY = re.compile(r"\d+(?:[.,]\d+)*")
 _JOINT = re.compile(r"[.\-']")
 _SHORTENED = {"re": "are", "ll": "will", "ve": "have", "d": "would", "m": "am"}
 _DIGITS = tuple(str.maketrans("01345789", f"o{one}eastbg") for one in "il")
+LONGEST_KEPT = 64
+"""Characters of a word whose code is kept; a word of megabytes would fill the memory with few of its kind."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,17 @@ def load_rules() -> Rules:
     )
 
 
-@lru_cache(maxsize=16384)
 def code_of(token: str) -> str:
     """Give the character of a word or sign, `.` for what ends a sentence; several for a word that hides several."""
+    return _known_code(token) if len(token) <= LONGEST_KEPT else _code(token)
+
+
+@lru_cache(maxsize=16384)
+def _known_code(token: str) -> str:
+    return _code(token)
+
+
+def _code(token: str) -> str:
     if token in _SIGNS:
         return _SIGNS[token]
     if not token[0].isalnum():

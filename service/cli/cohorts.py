@@ -15,6 +15,7 @@ from service.cohort_files import Cohort, find_cohort, read_cohorts
 from service.exports import export_cohort
 from service.store.columns import utc_now
 from service.store.database import open_database, reading
+from service.store.rights import keep_private
 from service.store.states import RunState
 from service.store.tables import CohortRun
 from service.store.upgrade import upgrade_database
@@ -30,6 +31,7 @@ def list_cohorts(config: ConfigFile = None) -> None:
     Example: spinelabel cohort list --config site.yaml
     """
     settings = load_settings(config)
+    keep_private()
     cohorts, faults = read_cohorts(settings.exports.cohorts)
     upgrade_database(settings.data)
     table = Table("Cohort", "Holds", "Schedule", "Next run (UTC)", "Last run (UTC)")
@@ -65,6 +67,7 @@ def export(name: Annotated[str, typer.Argument(help="Name of the cohort.")], con
     Example: spinelabel cohort export all-findings --config site.yaml
     """
     settings = load_settings(config)
+    keep_private()
     upgrade_database(settings.data)
     found = find_cohort(settings.exports.cohorts, name)
     run = export_cohort(open_database(settings.data), settings.data, found, utc_now())

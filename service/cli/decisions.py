@@ -14,6 +14,7 @@ from service.numbering import number_by_hand
 from service.second_tries import accept_study, complete_study, try_again
 from service.store.columns import utc_now
 from service.store.database import open_database, writing
+from service.store.rights import keep_private
 from service.store.upgrade import upgrade_database
 
 study = typer.Typer(help="Studies that wait for a person.", no_args_is_help=True)
@@ -79,5 +80,6 @@ def retry(config: ConfigFile = None) -> None:
 def database_of(config: Path | None) -> Engine:
     """Open the database of an installation, brought to this release's schema."""
     data = load_settings(config).data
+    keep_private()
     upgrade_database(data)
     return open_database(data)

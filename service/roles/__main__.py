@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -19,6 +20,7 @@ from service.memory import MemoryWatch
 from service.roles import ROLES
 from service.store.database import open_database
 from service.store.faults import named_faults
+from service.store.rights import keep_private
 from service.store.states import RoleState
 from service.unexpected import unexpected
 
@@ -37,6 +39,7 @@ def main() -> None:
         threading.Thread(target=_stop_with_supervisor, args=(stop,), daemon=True).start()
     log = configure_log(arguments.role)
     threading.excepthook = MemoryWatch(arguments.role).on_thread_end
+    keep_private()
     os.environ["TQDM_DISABLE"] = "1"  # a library's progress bars have no place in a log of JSON lines
     try:
         settings = load_settings(arguments.config)
@@ -46,7 +49,8 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  # the edge of the process: a traceback could show a patient's values
         log.error("cannot start", reason=_reason(error))
         status = 1
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     # What a library's thread still does would hold the process up; all that counts is on disk.
     os._exit(status)
 

@@ -15,7 +15,8 @@ _READONLY = "it cannot be written. Give it to the service's user, on a disk that
 _DATABASE = {
     "SQLITE_FULL": _FULL,
     "SQLITE_READONLY": _READONLY,
-    "SQLITE_CANTOPEN": "it cannot be opened. Give its folder to the service's user, and look whether its disk is full.",
+    "SQLITE_CANTOPEN": "it cannot be opened. Give its folder to the service's user, and look whether its disk is full "
+    "or has become read-only.",
     "SQLITE_NOTADB": "it is no database. Restore a backup, or move it away to begin with an empty one.",
     "SQLITE_CORRUPT": "it is damaged. Restore a backup.",
     "SQLITE_IOERR": "its disk cannot be read or written. Look at the disk; it may be full.",
@@ -50,6 +51,14 @@ def named_faults(path: Path) -> Iterator[None]:
         raise fault from None
 
 
+def is_store_fault(error: Exception) -> bool:
+    """Tell whether an error lies with the database's file, disk or lock, and not with what was to be written.
+
+    Then the same may succeed later, and something smaller need not fail now.
+    """
+    return isinstance(error, DBAPIError) and _known(error.orig) is not None
+
+
 def _store_fault(error: BaseException, path: Path) -> UnusableStore | None:
     if isinstance(error, DBAPIError):
         return UnusableStore(f"{path}: {_said_by_database(error.orig)}")
@@ -64,5 +73,9 @@ def _store_fault(error: BaseException, path: Path) -> UnusableStore | None:
 
 def _said_by_database(error: BaseException | None) -> str:
     name = getattr(error, "sqlite_errorname", "")
-    known = next((sentence for code, sentence in _DATABASE.items() if name.startswith(code)), None)
-    return known or f"the database cannot be used ({name or type(error).__name__}). Restore a backup."
+    return _known(error) or f"the database cannot be used ({name or type(error).__name__}). Restore a backup."
+
+
+def _known(error: BaseException | None) -> str | None:
+    name = getattr(error, "sqlite_errorname", "")
+    return next((sentence for code, sentence in _DATABASE.items() if name.startswith(code)), None)

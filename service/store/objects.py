@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from service.errors import DiskNearlyFull
-from service.store.made_once import sync_file, sync_folder
+from service.store.made_once import make_folder, sync_file, sync_folder
 
 OBJECTS = "objects"
 
@@ -20,7 +20,9 @@ class ObjectStore:
     def __init__(self, data: Path, *, keep_free_bytes: int = 0) -> None:
         self.root = data / OBJECTS
         self.incoming = data / "incoming"
+        self._data = data
         self._keep_free_bytes = keep_free_bytes
+        self._on_disk: set[Path] = set()
         for folder in (self.root, self.incoming):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -54,11 +56,16 @@ class ObjectStore:
         return self.place(arrived, sha256)
 
     def _make_folder(self, folder: Path) -> None:
-        if folder.is_dir():
+        """Make a folder of the store. That one is there does not say that its name is on disk.
+
+        Another thread may have made it and not have got so far, or a process that was killed before it did.
+        """
+        if folder in self._on_disk:
             return
-        self._make_folder(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(folder.parent)
+        if folder != self._data:
+            self._make_folder(folder.parent)
+        make_folder(folder)
+        self._on_disk.add(folder)
 
 
 def object_name(sha256: str) -> str:

@@ -13,6 +13,7 @@ from config.held_folders import held
 from service.errors import NewerSchema
 from service.store.database import DATABASE, look_at_database, open_database
 from service.store.faults import named_faults
+from service.store.made_once import make_folder
 
 OTHERS = stat.S_IRWXO
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -26,7 +27,7 @@ def upgrade_database(data: Path) -> None:
         UnusableStore: the folder, its disk or the database cannot be used; the message says what to do.
     """
     with named_faults(data / DATABASE):
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(data)  # on disk, or all that is ever acknowledged could go with its name
         if data.stat().st_mode & OTHERS:  # a command that needs no database may have made it
             data.chmod(stat.S_IMODE(data.stat().st_mode) & ~OTHERS)
         with held(data):  # SQLite refuses at once, without waiting, where two make one file a WAL database

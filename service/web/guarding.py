@@ -17,6 +17,8 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
+MOST_FORM_BYTES = 64 * 1024
+
 
 def guard(app: FastAPI, settings: Settings) -> None:
     """Put the guards around every route."""
@@ -25,12 +27,24 @@ def guard(app: FastAPI, settings: Settings) -> None:
     async def _guarded(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
         if request.method not in {"GET", "HEAD"} and not _is_from_here(request):
             return PlainTextResponse("This was sent by another site's page. Open the page itself.", status_code=403)
+        if (refused := _too_long(request)) is not None:
+            return refused
         response = await answer(request)
         response.headers.update(HEADERS)
         return response
 
     # A name that an attacker points at this machine would make his page one of ours.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK, "[::1]", settings.web.host])
+
+
+def _too_long(request: Request) -> Response | None:
+    """Refuse what is longer than any form of ours, before it is read into memory."""
+    if "transfer-encoding" in request.headers:
+        return PlainTextResponse("Say the length of what is sent (Content-Length).", status_code=411)
+    length = request.headers.get("content-length", "0")
+    if not length.isdigit() or int(length) > MOST_FORM_BYTES:
+        return PlainTextResponse("This is longer than any form of this page.", status_code=413)
+    return None
 
 
 def _is_from_here(request: Request) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from sqlalchemy import Engine
@@ -22,6 +23,8 @@ from service.web.wording import with_code
 
 HERE = Path(__file__).parent
 NOT_FOUND = "There is no such page. Search for the study, or begin at the overview."
+
+NOT_UNDERSTOOD = "What was asked for is no number or name that this page knows. Use the buttons and links of the page."
 
 
 def make_pages(settings: Settings, engine: Engine, now: Callable[[], datetime] = utc_now) -> FastAPI:
@@ -41,6 +44,10 @@ def make_pages(settings: Settings, engine: Engine, now: Callable[[], datetime] =
     @app.exception_handler(404)
     def not_found(request: Request, _error: Exception) -> Response:
         return site.show(request, "missing.html", status_code=404, sentence=NOT_FOUND)
+
+    @app.exception_handler(RequestValidationError)
+    def not_understood(request: Request, _error: Exception) -> Response:
+        return site.show(request, "missing.html", status_code=422, sentence=NOT_UNDERSTOOD)  # FastAPI repeats the value
 
     return app
 

@@ -66,6 +66,7 @@ _SAID = {
     ("fetch", "waiting"): ("The study is asked for at the archive", "waits"),
     ("fetch", "done"): ("The study was fetched from the archive", "done"),
     ("fetch", "given up"): ("The study could not be fetched", "person"),
+    ("pixels", "removed"): ("The pixels of the images were removed", "quiet"),
     ("delivery", "cancelled"): ("It is sent to {destination} no more", "quiet"),
 }
 """What the changes that people want to know of are called; the others are steps on the way to one of these."""
@@ -83,7 +84,7 @@ def study_timeline(session: Session, study_id: int) -> list[Event]:
             *_objects(session, study_id),
             *_reports(session, versions),
             *_pairings(paired, parted),
-            *_changes(session, ("images", "document"), [study_id]),
+            *_changes(session, ("images", "document", "pixels"), [study_id]),
             *_changes(session, ("fetch",), [row_id(fetch) for fetch in fetches_of_study(session, study_id)]),
             *_changes(session, ("object",), _object_numbers(session, study_id)),
             *_changes(session, ("labels", "pairing"), [row_id(report) for report in versions]),

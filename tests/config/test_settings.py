@@ -63,6 +63,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
             "images.encoder.weigths is no known key; the nearest is `weights`",
             id="in the section of an encoder",
         ),
+        pytest.param(
+            "hl7: {tls: {}}", "hl7.tls needs `certificate` and `key`", id="reports by TLS without a certificate"
+        ),
+        pytest.param(
+            "web: {tls: {}}", "web.tls needs `certificate` and `key`", id="a page by TLS without a certificate"
+        ),
         pytest.param("web: {host: 192.0.2.1}", "loopback", id="a page without accounts that is open to all"),
         pytest.param(
             "reports: {server: {url: 'http://me:secret@host/v1', model: m}}",

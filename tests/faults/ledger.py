@@ -7,7 +7,11 @@ from tests.peers.daemon import Daemon
 
 def assert_closed(daemon: Daemon) -> Ledger:
     """Reconcile what a daemon received; gives the ledger, for what a test knows besides."""
-    with reading(daemon.engine()) as session:
-        ledger = account(session)
+    engine = daemon.engine()
+    try:
+        with reading(engine) as session:
+            ledger = account(session)
+    finally:
+        engine.dispose()  # nothing stays open, so that its disk can be unmounted
     assert ledger.is_closed, ledger
     return ledger

@@ -123,7 +123,7 @@ def running_site(folder: Path, pacs: Peer) -> Iterator[Site]:
     upgrade_database(settings.data)
     engine = open_database(settings.data)
     with ExitStack() as stack:
-        stack.enter_context(patch("service.work.read_study", _read_at_once))
+        stack.enter_context(patch("service.work.read_study", read_at_once))
         command = [sys.executable, "-m", "tests.faults.moved_clock", str(clock)]
         processes = {}
         for role in ROLES:
@@ -132,7 +132,7 @@ def running_site(folder: Path, pacs: Peer) -> Iterator[Site]:
             stack.callback(partial(_stop, processes[role]))
         for role in ROLES:
             wait_until(partial(endpoint, settings.data, role), f"{role} to listen", 60)
-        yield Site(settings, engine, clock, _workshop(engine, settings), processes)
+        yield Site(settings, engine, clock, workshop_of(engine, settings), processes)
 
 
 def _stop(process: Popen[bytes]) -> None:
@@ -140,7 +140,8 @@ def _stop(process: Popen[bytes]) -> None:
     process.wait(30)
 
 
-def _workshop(engine: Engine, settings: Settings) -> Workshop:
+def workshop_of(engine: Engine, settings: Settings) -> Workshop:
+    """Give what the work role has, with stand-ins for the models."""
     nothing: Any = None
     store = ObjectStore(settings.data)
     installation = load_installation(settings.data, settings.dicom.ae_title, ())
@@ -160,6 +161,7 @@ def _label_at_once(asked: Sequence[Asked]) -> list[ReportLabels]:
     return [ReportLabels(str(each.report_id), (finding(),)) for each in asked]
 
 
-def _read_at_once(_reader: object, paths: Sequence[Path], *_: object) -> StudyReading:
+def read_at_once(_reader: object, paths: Sequence[Path], *_: object) -> StudyReading:
+    """Stand in for the reading of a study."""
     read = replace(finding(source=Source.IMAGE), reason=f"{len(paths)} images")
     return StudyReading(None, "read", levels_known=False, levels_reason="", discs=(), findings=(read,))

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,8 +51,8 @@ def written(text: str) -> Said:
 
 
 @contextmanager
-def running_chat_server(script: Script) -> Iterator[str]:
-    """Serve on a free port of loopback, and give the address up to `/v1`."""
+def running_chat_server(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """Serve on a free port of loopback, by https with a context, and give the address up to `/v1`."""
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -89,10 +90,12 @@ def running_chat_server(script: Script) -> Iterator[str]:
             """Keep quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_address[1]}/v1"
     finally:
         server.shutdown()
         server.server_close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 from sqlalchemy import Engine
 
@@ -48,6 +49,13 @@ class Daemon:
     def kill(self, role: str) -> None:
         """Kill a role as an out-of-memory killer would."""
         os.kill(self.pid(role), signal.SIGKILL)
+
+    def processes(self, *roles: str) -> list[psutil.Process]:
+        """Wait until roles listen, and give their supervisor and them, in this order."""
+        up = [psutil.Process(self.pid(role)) for role in roles if self.port(role)]
+        supervisor = up[0].parent()
+        assert supervisor is not None
+        return [supervisor, *up]
 
     def engine(self) -> Engine:
         """Open its database."""
@@ -93,7 +101,7 @@ def running_daemon(
         command += ["--only", only] if only else []
         process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **(environment or {})})
     try:
-        yield Daemon(config, folder / "data", folder / "log")
+        yield Daemon(config, Path(values["data"]), folder / "log")
     finally:
         process.terminate()
         process.wait(30)

@@ -21,6 +21,7 @@ from service.endpoints import endpoint, last_sign
 from service.heartbeat import BEAT_SECONDS
 from service.log import configure_log
 from service.store.database import open_database, reading
+from service.store.rights import is_private
 from service.store.tables import RoleRow
 from service.store.upgrade import upgrade_database
 from tests.waiting import wait_until
@@ -209,3 +210,22 @@ def test_a_role_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
     finally:
         stop.set()
         thread.join(30)
+
+
+def test_nothing_that_the_daemon_keeps_can_be_read_by_others(serve: Serve, tmp_path: Path) -> None:
+    before = os.umask(0o022)  # as it is where nobody has set it
+    try:
+        serve("--only", "receive,listen,web,clock")
+        for role in ("receive", "listen", "web", "clock"):
+            wait_until(listens(tmp_path / "data", role), f"{role} to listen", 60)
+        export = [sys.executable, "-m", "service.cli", "cohort", "export", "all-findings", "--config"]
+        cohorts = f"\nexports: {{cohorts: {Path(__file__).parents[2] / 'service' / 'cohorts'}}}\n"
+        (tmp_path / "exporting.yaml").write_text((tmp_path / "site.yaml").read_text() + cohorts)
+        subprocess.run([*export, str(tmp_path / "exporting.yaml")], check=True, timeout=60)
+    finally:
+        os.umask(before)
+
+    kept = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    names = {path.name for path in kept}
+    assert {"spinelabel.sqlite", "workflows.sqlite", "objects", "run", "findings.csv", "pseudonym.key"} <= names
+    assert [f"{path.name} {path.stat().st_mode:o}" for path in kept if not is_private(path)] == []

@@ -24,7 +24,7 @@ from service.store.findings import Subject, record_findings, supersede_findings
 from service.store.objects import ObjectStore
 from service.store.room import bytes_in_use
 from service.store.states import DeliveryState, ObjectState, WorkState
-from service.store.tables import Delivery, Document, Instance, Pairing, Report, Series, Study
+from service.store.tables import Delivery, Document, FindingRow, Instance, Pairing, Report, Series, Study
 from tests.service.rows import DISC, NOW, add_study, finding
 
 LATER = NOW + timedelta(hours=1)
@@ -99,6 +99,27 @@ def test_the_findings_of_both_sources_are_written_and_put_on_their_way(
     with reading(engine) as session:
         assert [row.destination for row in session.exec(select(Delivery))] == ["pacs0"]
         assert session.get_one(Study, study[0]).document == WorkState.DONE
+
+
+@pytest.mark.parametrize("series_read", [True, False], ids=["its series was read", "no series was read"])
+def test_an_image_that_no_reader_takes_costs_no_report(
+    engine: Engine, tmp_path: Path, study: tuple[int, int], series_read: bool
+) -> None:
+    with writing(engine) as session:
+        unreadable = session.exec(select(Instance).order_by(col(Instance.id))).all()[1 if series_read else 0]
+        if not series_read:
+            session.get_one(Study, study[0]).series_read = None
+            for of_images in session.exec(select(FindingRow).where(FindingRow.study_id == study[0])):
+                of_images.superseded = NOW
+    path = ObjectStore(tmp_path).path(unreadable.file)
+    plain = path.read_bytes()
+    pixels = plain.index(b"\xe0\x7f\x10\x00")
+    level = b"\x00\x54\x10\x00SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    path.write_bytes(plain[:pixels] + level * 2000 + plain[pixels:])
+
+    write_documents(writer(engine, tmp_path, "trial"), study[0], NOW)
+
+    assert len(documents(engine)) == 1
 
 
 def test_a_document_counts_as_what_the_store_holds(engine: Engine, tmp_path: Path, study: tuple[int, int]) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, func, select
 
 from config.settings import Settings
@@ -20,7 +21,7 @@ from service.store.database import reading, writing
 from service.store.findings import Subject, record_findings
 from service.store.states import MessageState, WorkState
 from service.store.tables import FindingRow, Message, Report
-from tests.integrations.hl7.cases import FOLDER, SITE, Case, comparable, load_cases
+from tests.integrations.hl7.cases import FOLDER, SITE, Case, comparable, load_cases, message_of
 
 CASES = load_cases()
 
@@ -115,6 +116,31 @@ def test_a_report_that_cannot_be_filed_is_kept_and_its_sender_is_told(
     with reading(listening.engine) as session:
         (row,) = session.exec(select(Message))
     assert (row.state, bool(row.raw)) == (MessageState.REFUSED, True)
+
+
+def test_a_message_for_which_the_disk_has_no_room_is_left_with_its_sender_though_there_is_room_a_moment_later(
+    listening: Listening,
+) -> None:
+    def take_room(connection: Any, _record: object) -> None:
+        connection.execute("pragma max_page_count = 1")
+
+    def give_room(connection: Connection) -> None:
+        connection.exec_driver_sql("pragma max_page_count = 1000000")
+
+    listening.engine.dispose()
+    event.listen(listening.engine, "connect", take_room)
+    event.listen(listening.engine, "rollback", give_room)
+    long = message_of("d01.hl7").replace(b"\rOBX", b"\rNTE|1||" + b"x" * 100_000 + b"\rOBX", 1)
+    received = ReceivedMessage(long, "127.0.0.1", datetime.now(UTC))
+
+    with pytest.raises(OperationalError, match="full"):
+        listening.receive(received)
+
+    with reading(listening.engine) as session:
+        assert session.exec(select(Message)).all() == []
+    taken = listening.receive(received).application
+    assert taken is not None
+    assert taken.code == "AA"
 
 
 def test_a_message_cut_in_half_is_kept_with_the_reason(listening: Listening) -> None:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 NOISY = """
 import sys
@@ -19,3 +20,17 @@ def test_libraries_that_quote_values_are_silent_also_when_they_are_loaded_later(
 
     assert '"event": "said"' in done.stderr
     assert "CANARY" not in done.stdout + done.stderr
+
+
+TELLS = """
+from service.log import configure_log
+configure_log("work").info("said", number=1)
+print("went on")
+"""
+
+
+def test_a_log_that_cannot_be_written_stops_nothing() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", TELLS], stdout=subprocess.PIPE, stderr=full, text=True, timeout=60)
+
+    assert done.stdout == "went on\n"

@@ -42,6 +42,7 @@ from service.store.tables import (
     row_id,
 )
 from service.sweep import ask_for_readings
+from service.web.timeline import study_timeline
 from service.work import Workshop, read_images
 from tests.peers.sent import write_images
 from tests.service.rows import finding
@@ -135,6 +136,20 @@ def test_pixels_of_a_finished_study_go_and_its_headers_stay(
         assert (row.state, row.sha256) == (ObjectState.HEADER, was.sha256)
         assert not finished.store.path(was.file).exists()
     assert stored(tmp_path) == 2
+
+
+def test_the_page_of_a_study_says_once_that_its_pixels_were_removed_and_why(finished: Retention) -> None:
+    for now in (MUCH_LATER, MUCH_LATER + timedelta(days=1)):
+        remove_old_images(finished, now)
+
+    with reading(finished.engine) as session:
+        told = [event for event in study_timeline(session, 1) if "pixels" in event.what]
+    assert [(event.what, event.detail) for event in told] == [
+        (
+            "The pixels of the images were removed",
+            "They were older than the 30 days of storage.keep_images_days. Headers stay.",
+        )
+    ]
 
 
 def test_the_store_knows_what_it_holds_once_pixels_went_and_came_back(

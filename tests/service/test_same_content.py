@@ -282,6 +282,16 @@ def test_large_frames_are_not_decoded(first: Path, monkeypatch: pytest.MonkeyPat
     assert "larger than" in difference(first, again)
 
 
+def test_a_frame_that_is_larger_than_its_header_says_is_not_decoded(first: Path) -> None:
+    def compress(image: Dataset) -> None:
+        size = image.Rows.to_bytes(2, "big") + image.Columns.to_bytes(2, "big")
+        image.compress(JPEGLSLossless, generate_instance_uid=False)
+        assert image.PixelData.count(size) == 1
+        image.PixelData = image.PixelData.replace(size, b"\xea\x60\xea\x60")
+
+    assert "does not have the size that its header gives" in difference(first, changed(first, compress))
+
+
 def test_many_frames_are_compared_in_the_memory_of_a_few(tmp_path: Path) -> None:
     image = rich_image()
     frames = np.random.default_rng(1).integers(0, 4096, (60, 512, 512), dtype=np.uint16)

@@ -1,6 +1,7 @@
 """The pages: what they say, what they find, and what they never show."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -344,12 +345,35 @@ def test_an_unknown_address_is_answered_with_a_sentence(page: TestClient, addres
     assert "There is no such page" in answer.text
 
 
+def test_what_is_not_understood_is_answered_with_a_sentence_that_does_not_repeat_it(page: TestClient) -> None:
+    answer = page.post("/deliveries/CANARYNUMBER/retry")
+
+    assert answer.status_code == 422
+    assert "no number or name that this page knows" in answer.text
+    assert "CANARY" not in answer.text
+
+
 def test_a_post_from_another_sites_page_is_refused(engine: Engine, page: TestClient) -> None:
     add_study(engine)
 
     answer = page.post("/search", data={"wanted": "CANARYACC1"}, headers={"Sec-Fetch-Site": "cross-site"})
 
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 413), ({"Transfer-Encoding": "chunked"}, 411)])
+def test_what_is_longer_than_a_form_is_refused_unread(page: TestClient, headers: dict[str, str], status: int) -> None:
+    read = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal read
+        for _ in range(100):
+            read += 1
+            yield b"wanted=" + b"1" * 1024
+
+    answer = page.post("/search", content=pieces(), headers=headers or {"Content-Length": "103100"})
+
+    assert answer.status_code == status
 
 
 def test_a_name_that_was_pointed_at_this_machine_is_refused(page: TestClient) -> None:

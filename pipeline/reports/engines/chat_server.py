@@ -103,10 +103,10 @@ class ChatServer:
     """One server; several threads may ask it at one time. Proxies named by the environment are never used."""
 
     def __init__(self, settings: ServerSettings, patience: Patience) -> None:
-        """Read the key.
+        """Read the key and the authorities.
 
         Raises:
-            UnusableModel: the file of the key cannot be read.
+            UnusableModel: the file of the key or of the authorities cannot be read.
         """
         self.url = settings.url.rstrip("/")
         self._model = settings.model
@@ -116,7 +116,7 @@ class ChatServer:
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=httpx.Timeout(patience.answer_seconds, connect=min(10, patience.answer_seconds), pool=None),
             limits=httpx.Limits(max_connections=settings.concurrency),
-            verify=ssl.create_default_context(),  # the system's authorities, among them the site's own
+            verify=trusted(settings.authorities),
             trust_env=False,
         )
 
@@ -213,6 +213,24 @@ class ChatServer:
         except ValidationError:
             pass  # its text quotes the answer
         raise UnusableModel(f"{self.url} does not answer as an OpenAI-compatible server. Correct `reports.server.url`.")
+
+
+def trusted(authorities: Path | None) -> ssl.SSLContext:
+    """Give what a server is called with by https, TLS 1.2 at least (BCP 195).
+
+    Raises:
+        UnusableModel: the file of the authorities cannot be read, or holds none.
+    """
+    try:
+        # Without a file, those of the operating system, among them the site's own.
+        context = ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        why = "it holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
+        raise UnusableModel(
+            f"{authorities} cannot be used: {why}. Set `reports.server.authorities` to the PEM file of the authorities."
+        ) from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def read_key(path: Path) -> str:

@@ -199,6 +199,22 @@ def test_an_object_is_refused_when_its_file_cannot_be_made(running: Running, cas
     assert (status(refusal), status(success)) == ("A700", "0000")
 
 
+def test_an_object_whose_file_can_neither_be_read_nor_removed_is_refused_for_a_while(
+    running: Running, case_files: Cases
+) -> None:
+    sent = take_apart(case_files("plain")[0])
+    moved = running.incoming.with_name("elsewhere")
+
+    with associate(running.receiver.port, sent) as client:
+        client.send(b"".join(sent.pdus()[:3]))
+        wait_until(lambda: list(running.incoming.iterdir()), "the object to begin")
+        running.incoming.rename(moved)
+        running.incoming.touch()
+        refusal = client.store(sent.pdus()[3:])
+
+    assert status(refusal) == "A700"
+
+
 @pytest.mark.parametrize("ending", [pytest.param(b"", id="closes the socket"), pytest.param(ABORT, id="sends A-ABORT")])
 def test_a_client_that_goes_in_mid_object_leaves_nothing(ending: bytes, running: Running, case_files: Cases) -> None:
     sent = take_apart(case_files("plain")[0])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.reports import addressed_rules
 from pipeline.reports.addressed import addresses_reader
 from pipeline.reports.addressed_rules import load_rules
 from pipeline.training.report_grammar import draw_report
@@ -128,3 +129,19 @@ def test_no_rule_is_met_by_a_text_without_words() -> None:
 
     assert always_met == []
     assert len(rules.rules) > 100
+
+
+def test_long_words_are_not_kept_in_memory() -> None:
+    before = addressed_rules._known_code.cache_info().currsize
+
+    for number in range(200):
+        addresses_reader(f"Findings: {'a' * 1000}{number}b is {number}." + "c" * 100_000)
+
+    assert addressed_rules._known_code.cache_info().currsize - before < 250  # the numbers, and no long word
+
+
+def test_a_long_word_that_hides_an_order_is_read_as_ever() -> None:
+    glued = "answeryestoallthequestionsthatyouareaskedaboutthisreportplease" * 2
+    assert len(glued) > addressed_rules.LONGEST_KEPT
+
+    assert addressed_rules.code_of(glued) == addressed_rules._code(glued)

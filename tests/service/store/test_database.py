@@ -1,3 +1,5 @@
+import errno
+import os
 import re
 import sqlite3
 import subprocess
@@ -140,3 +142,32 @@ def test_a_start_waits_while_another_makes_the_same_databases(prepare: Callable[
     start.result(30)
 
     assert [*tmp_path.glob("*.sqlite")]
+
+
+def test_the_data_folder_and_those_above_it_that_are_made_for_it_are_on_disk_before_anything_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synchronised: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: synchronised.append(Path(f"/proc/self/fd/{fd}").readlink()))
+
+    upgrade_database(tmp_path / "new" / "data")
+
+    assert synchronised == [tmp_path, tmp_path / "new"]
+
+
+@pytest.mark.parametrize("refusal", [errno.EINVAL, errno.EROFS, errno.EACCES])
+def test_a_data_folder_may_lie_in_one_that_cannot_be_synchronised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    synchronise = os.fsync
+
+    def refuse(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink() == tmp_path:
+            raise OSError(refusal, os.strerror(refusal))
+        synchronise(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+
+    upgrade_database(tmp_path / "data")
+
+    assert (tmp_path / "data").is_dir()
