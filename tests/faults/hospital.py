@@ -68,7 +68,8 @@ def images_taken(daemon: Daemon, study: Sent) -> bool:
 def states(daemon: Daemon) -> Counter[DeliveryState]:
     """Count deliveries by how far they have come."""
     with reading(daemon.engine()) as session:
-        return Counter(session.exec(select(Delivery.state)))
+        found = session.exec(select(Delivery.state)).all()
+    return Counter(map(DeliveryState, found))
 
 
 def documents(daemon: Daemon) -> list[str]:
