@@ -62,12 +62,12 @@ def day_without_pacs(folder: Path, studies: int) -> Away:
             for _ in range(int(BACK / STEP)):
                 _pass(site)
         with reading(site.engine) as session:
+            found = session.exec(select(Delivery.state)).all()
             last = session.exec(select(func.max(Delivery.delivered))).one()
-            states = session.exec(select(Delivery.state)).all()
             return Away(
                 studies=studies,
                 attempts_while_away=attempts or 0,
-                states=Counter(map(DeliveryState, states)),
+                states=Counter(map(DeliveryState, found)),
                 written=sorted(session.exec(select(Document.sop_instance_uid).order_by(col(Document.id)))),
                 at_pacs=at_pacs(folder / "pacs"),
                 longest_wait=last - came_back if last else DAY,

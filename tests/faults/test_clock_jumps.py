@@ -107,7 +107,7 @@ def test_an_export_whose_slot_came_by_a_clock_that_was_ahead_runs_no_second_time
     jumping.clock.set(2 * DAY)
     wait_until(lambda: [slot for slot in slots_run(jumping.daemon) if slot > first], "the export", SOON)
     before = slots_run(jumping.daemon)
-    for ahead in (timedelta(), 2 * DAY, timedelta()):
+    for ahead in (timedelta(), 2 * DAY):
         jumping.clock.set(ahead)
         jumping.send()
         jumping.delivers_all()  # by then the clock has gone its rounds

@@ -14,6 +14,7 @@ from tests.faults.hospital import draw_small
 from tests.faults.links import Links, break_at_random, check, running_links, send_message
 from tests.peers.bad_link import Break, Fault, running_bad_link
 from tests.peers.dicom import running_storescp
+from tests.waiting import wait_until
 
 POINTS = 10
 STALL = 20.0
@@ -46,8 +47,7 @@ def test_a_sender_that_stalls_in_mid_object_or_mid_message_holds_up_no_other(lin
     with ThreadPoolExecutor(2) as senders:
         images = senders.submit(send_objects, stalled.images, peer, "TEST")
         report = senders.submit(send_message, links.report.port, stalled.message.read_bytes())
-        while links.images.breaks or links.report.breaks:
-            time.sleep(0.01)
+        wait_until(lambda: not links.images.breaks and not links.report.breaks, "both to be under way")
         began = time.monotonic()
         assert all(isinstance(answer, Delivered) for answer in send_objects(other.images, peer, "OTHER"))
         assert b"MSA|AA" in send_message(links.report.port, other.message.read_bytes())

@@ -6,6 +6,7 @@ import pytest
 from pynetdicom.timer import Timer
 
 from integrations.dicom.steady_timer import SteadyTimer
+from tests.waiting import wait_until
 
 
 @pytest.fixture(params=[-86400, 86400], ids=["set back", "set forward"])
@@ -33,6 +34,6 @@ def test_it_expires_after_its_time_and_not_once_it_was_stopped_before() -> None:
     for each in (running, stopped, endless):
         each.start()
     stopped.stop()
-    time.sleep(0.02)
+    wait_until(lambda: running.expired, "its time to be over")
 
     assert [each.expired for each in (running, stopped, endless)] == [True, False, False]
