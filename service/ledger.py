@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Exists, Select, case, exists, func, literal, not_, or_, select
+from sqlalchemy import Exists, Select, case, exists, func, not_, or_, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -157,9 +157,10 @@ def _messages() -> Select[tuple[int, int]]:
         (state == MessageState.REFUSED, Place.MESSAGE_REFUSED),
         (state == MessageState.INCOMPLETE, Place.INCOMPLETE),
         (state == MessageState.KEPT, Place.KEPT),
-        ((state == MessageState.REPEATED) & has_earlier, Place.REPEATED),
+        (worst.c.place.is_not(None), worst.c.place),
+        (has_earlier, Place.REPEATED),
         (state == MessageState.REPEATED, Place.REPEATS_NOTHING),
-        else_=func.coalesce(worst.c.place, literal(Place.OF_NO_REPORT)),
+        else_=Place.OF_NO_REPORT,
     )
     placed = select(col(Message.id).label("number"), place.label("place"))
     return placed.outerjoin(worst, worst.c.message == col(Message.id))

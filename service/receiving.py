@@ -20,6 +20,7 @@ from service.same_content import Comparing, Copy, describe_difference
 from service.store.columns import utc_now
 from service.store.commits import Commits
 from service.store.database import reading, writing
+from service.store.faults import is_held
 from service.store.objects import ObjectStore
 from service.store.room import check_room, remove_unnamed, take_room
 from service.store.states import ObjectState, WorkState
@@ -90,7 +91,7 @@ class Receiving:
                 # Outside of the transaction, since both files are read.
                 compared = self._compare(received, placed, found)
         except Exception as error:
-            self._take_back(placed, received.sha256)
+            self._take_back(placed, received.sha256, error)
             if isinstance(error, StoreFull):
                 raise OutOfResources(_STORE_FULL) from error
             raise
@@ -107,8 +108,8 @@ class Receiving:
                 instance.reason = f"{refused.refusal.comment}. {what_to_do(refused.refusal)}"
                 session.add(instance)
                 self._count(session, placed.size_bytes)
-        except Exception:
-            self._take_back(placed, refused.sha256)
+        except Exception as error:
+            self._take_back(placed, refused.sha256, error)
             raise
 
     def _file_together(self, session: Session, filings: Sequence[_Filing]) -> list[StoreOutcome | Instance]:
@@ -181,8 +182,8 @@ class Receiving:
                     instance.series_id = row_id(series_of(session, row_id(study), header))
                 session.add(instance)
                 self._count(session, placed.size_bytes)
-        except Exception:
-            self._take_back(placed, received.sha256)
+        except Exception as error:
+            self._take_back(placed, received.sha256, error)
             raise
         return StoreOutcome.STORED
 
@@ -217,8 +218,10 @@ class Receiving:
         check_room(session, size_bytes, self.settings.storage.limit_gb)
         take_room(session, size_bytes)
 
-    def _take_back(self, placed: _Placed, sha256: str) -> None:
+    def _take_back(self, placed: _Placed, sha256: str, error: Exception) -> None:
         """Remove a file whose rows could not be written, as on a full disk: what is not answered for is not kept."""
+        if is_held(error):
+            return  # the sender has waited long enough; `unnamed_files` looks after it
         with suppress(SQLAlchemyError, OSError), writing(self.engine) as session:
             remove_unnamed(session, self.store, placed.file, sha256)
 

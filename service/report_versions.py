@@ -61,6 +61,7 @@ def _file(filing: Filing, message: Message, ordinal: int, report: ReportMessage,
     ).all()
     arrived = [read_message(sent.raw, filing.settings.hl7).reports[row.ordinal] for row, sent in earlier]
     if len(versions_of([*arrived, report])) == len(versions_of(arrived)):
+        message.repeat_of = earlier[-1][1].id
         return "version: says what an earlier message said; nothing changes"
     now_current = current_version([*arrived, report])
     replaced = next((row for row, _ in earlier if row.superseded_by is None), None)

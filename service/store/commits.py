@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from service.store.database import writing
+from service.store.faults import is_held
 
 Work = TypeVar("Work")
 Written = TypeVar("Written")
@@ -45,6 +46,7 @@ class Commits(Generic[Work, Written]):
 
         Where one piece of a transaction fails, nothing of it is kept and each piece is done anew in its own; so it must
         leave nothing behind outside the session. Whatever it raises reaches only who brought it.
+        A database that another program holds is waited for once, not once for each.
         """
         turn = _Turn(work)
         with self._lock:
@@ -79,11 +81,12 @@ class Commits(Generic[Work, Written]):
             with writing(self._engine) as session:
                 results = self._write_all(session, [turn.work for turn in turns])
         except Exception as error:  # noqa: BLE001  # it belongs to whoever brought the work
-            if len(turns) > 1:
+            if len(turns) > 1 and not is_held(error):
                 for turn in turns:
                     self._write_together([turn])
             else:
-                turns[0].error, turns[0].is_done = error, True
+                for turn in turns:
+                    turn.error, turn.is_done = error, True
         else:
             for turn, result in zip(turns, results, strict=True):
                 turn.result, turn.is_done = result, True

@@ -59,6 +59,11 @@ def is_store_fault(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and _known(error.orig) is not None
 
 
+def is_held(error: Exception) -> bool:
+    """Tell whether a database was held by another for longer than is waited for it, so that waiting again is no use."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+
+
 def _store_fault(error: BaseException, path: Path) -> UnusableStore | None:
     if isinstance(error, DBAPIError):
         return UnusableStore(f"{path}: {_said_by_database(error.orig)}")

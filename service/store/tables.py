@@ -136,7 +136,10 @@ class StoreUse(SQLModel, table=True):
 
 
 class Message(SQLModel, table=True):
-    """A received HL7 message, byte for byte, with the acknowledgement that it was given."""
+    """A received HL7 message, byte for byte, with the acknowledgement that it was given.
+
+    `repeat_of` is the one that came before with the same bytes, or that said all that a report of this one says.
+    """
 
     __table_args__ = (Index(None, "sender", "control_id", "sha256"),)
 

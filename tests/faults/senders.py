@@ -22,6 +22,8 @@ from tests.service.messages import group, oru
 
 CUT = "cut"
 """What a sender knows whose connection ended before an answer came, or was not let in."""
+PATIENCE_SECONDS = 90
+"""How long a sender waits for an answer before it calls that silence."""
 OBJECT_SENDERS, MESSAGE_SENDERS = 3, 2
 
 
@@ -74,7 +76,7 @@ class ObjectSender:
         pdus = thing.pdus()
         half = len(pdus) // 2 if between else 0
         try:
-            client = self._client = self._client or associate(self._port, thing)
+            client = self._client = self._client or associate(self._port, thing, patience_seconds=PATIENCE_SECONDS)
             if between:
                 client.send(b"".join(pdus[:half]))
                 between()
@@ -106,7 +108,7 @@ class MessageSender:
         half = len(frame) // 2 if between else 0
         answer = b""
         try:
-            sender = self._sender = self._sender or Sender(self._port)
+            sender = self._sender = self._sender or Sender(self._port, patience_seconds=PATIENCE_SECONDS)
             if between:
                 sender.send(frame[:half])
                 between()

@@ -1,15 +1,30 @@
 """A disk that fails under live roles: what comes is refused with a reason, and taken once the fault is over."""
 
+import json
 import random
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
+import psutil
 import pytest
+import yaml
 
-from tests.faults.accounts import Account, assert_sound, unnamed
+from config.settings import load_settings
+from service.daemon import Supervisor, supervise
+from service.endpoints import endpoint, last_sign
+from service.heartbeat import BEAT_SECONDS
+from service.log import configure_log
+from service.store.database import BUSY_SECONDS, DATABASE, open_database
+from service.store.upgrade import upgrade_database
+from tests.faults.accounts import Account, Thing, assert_sound, together, unnamed
 from tests.faults.disks import loop_disk
-from tests.faults.senders import line, send_again
+from tests.faults.senders import CUT, MessageSender, Sending, line, messages, send_again
 from tests.faults.sites import RECEIVING, receiving_site
 from tests.faults.syscalls import injected
 from tests.peers.daemon import Daemon
@@ -122,3 +137,65 @@ def test_a_disk_that_turns_read_only_is_told_in_the_middle_and_at_start_and_noth
     assert set(before.told) <= TAKEN
     assert set(account.told) <= REFUSED
     assert again.left == []
+
+
+@pytest.mark.long
+def test_a_database_that_another_program_holds_is_told_to_every_sender_and_waited_for_no_longer_than_a_minute(
+    site: Daemon, chance: random.Random
+) -> None:
+    before = site.processes(*RECEIVING)
+    lines = [line(site, role, chance) for role in RECEIVING * 3]
+    with closing(sqlite3.connect(site.data / DATABASE)) as other, ThreadPoolExecutor(len(lines)) as threads:
+        other.execute("begin immediate")
+        began = time.monotonic()
+        answers = list(threads.map(lambda line: _one(*line), lines))
+        took = time.monotonic() - began
+        other.rollback()
+    account = together(answers)
+    again = send_again(site, account.left)
+
+    print(f"told within {took:.0f} s: {dict(account.told)}")  # noqa: T201
+    assert set(account.told) <= REFUSED | {CUT}  # an association ends after its network timeout, which is a minute
+    assert REFUSED & set(account.told)
+    assert BUSY_SECONDS < took < 2 * BUSY_SECONDS + 15
+    assert again.left == []
+    assert_sound(site, again.taken)
+    assert site.processes(*RECEIVING) == before
+
+
+def _one(sender: Sending, things: Iterator[Thing]) -> Account:
+    account = Account()
+    thing = next(things)
+    account.note(thing, sender.send(thing))
+    sender.close()
+    return account
+
+
+@pytest.mark.long
+def test_a_role_that_cannot_say_that_it_lives_for_its_disk_is_read_only_is_not_taken_for_a_hung_one(
+    tmp_path: Path, chance: random.Random
+) -> None:
+    config = tmp_path / "site.yaml"
+    stop = threading.Event()
+    with loop_disk(tmp_path) as disk:
+        config.write_text(yaml.safe_dump({"data": str(disk.folder / "data"), "hl7": {"port": 0}}))
+        settings = load_settings(config)
+        upgrade_database(settings.data)
+        engine = open_database(settings.data)
+        supervisor = Supervisor(settings, config, configure_log("serve"), engine, hung_seconds=1.5 * BEAT_SECONDS)
+        thread = threading.Thread(target=supervise, args=(supervisor, ["listen"], stop))
+        thread.start()
+        try:
+            wait_until(lambda: endpoint(settings.data, "listen") is not None, "the listener", 60)
+            first = last_sign(settings.data, "listen")
+            wait_until(lambda: last_sign(settings.data, "listen") != first, "a beat", 30)
+            pid = json.loads((settings.data / "run" / "listen.json").read_text())["pid"]
+            disk.turn_read_only()
+            time.sleep(3 * BEAT_SECONDS)  # nothing may come of it
+
+            assert psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+            assert MessageSender(endpoint(settings.data, "listen") or 0).send(next(messages(chance))) == "AR"
+        finally:
+            stop.set()
+            thread.join(30)
+            engine.dispose()

@@ -47,8 +47,10 @@ class Pdu:
 class ScriptedClient:
     """A connection to an SCP on this machine. A closed one reads as None."""
 
-    def __init__(self, port: int, source: str = "127.0.0.1") -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+    def __init__(self, port: int, source: str = "127.0.0.1", patience_seconds: float = 20) -> None:
+        self._socket = socket.create_connection(
+            ("127.0.0.1", port), timeout=patience_seconds, source_address=(source, 0)
+        )
 
     def __enter__(self) -> "ScriptedClient":
         return self

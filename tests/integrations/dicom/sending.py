@@ -39,9 +39,9 @@ def take_apart(path: Path) -> Sent:
     )
 
 
-def associate(port: int, *objects: Sent) -> ScriptedClient:
+def associate(port: int, *objects: Sent, patience_seconds: float = 20) -> ScriptedClient:
     """Open an association with a context for each object, in order: 1, 3, 5 …"""
-    client = ScriptedClient(port)
+    client = ScriptedClient(port, patience_seconds=patience_seconds)
     client.send(associate_request([(sent.sop_class, sent.transfer_syntax) for sent in objects]))
     answer = client.receive()
     assert answer is not None

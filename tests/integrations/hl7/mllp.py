@@ -80,8 +80,10 @@ def listening(service: Service, limits: ListenerLimits | None = None) -> Iterato
 class Sender:
     """A sender that writes exact bytes and reads one acknowledgement at a time."""
 
-    def __init__(self, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+    def __init__(
+        self, port: int, tls: ssl.SSLContext | None = None, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=patience_seconds)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             self._socket = tls.wrap_socket(self._socket, server_hostname="127.0.0.1")

@@ -1,16 +1,21 @@
 """What several threads write at one time, in one transaction."""
 
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
+from service.store import database
 from service.store.commits import Commits
-from service.store.database import open_database, reading
+from service.store.database import DATABASE, open_database, reading
 from service.store.tables import Patient
 from service.store.upgrade import upgrade_database
 from tests.waiting import wait_until
@@ -92,3 +97,21 @@ def test_what_was_written_is_committed_when_its_writer_goes_on(engine: Engine) -
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(write_and_look, [str(number) for number in range(64)]))
+
+
+def test_a_database_that_another_holds_is_waited_for_once_by_all_who_write_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 1)
+    upgrade_database(tmp_path)
+    commits = Commits(open_database(tmp_path), one_by_one)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as other, ThreadPoolExecutor(6) as threads:
+        other.execute("begin immediate")
+        began = time.monotonic()
+        writing = [threads.submit(commits.write, adding(name)) for name in "abcdef"]
+        assert {type(each.exception(30)) for each in writing} == {OperationalError}
+        took = time.monotonic() - began
+        other.rollback()
+
+    assert took < 5  # not a second for each
+    assert commits.write(adding("g")) == "g"
