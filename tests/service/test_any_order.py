@@ -46,7 +46,7 @@ from tests.peers.dicom import running_storescp
 from tests.service.messages import group, oru, receive
 
 IMAGES = 3
-MESSAGES = ("final", "corrected")
+MESSAGES = ("final", "the same under another number", "corrected")
 WORK = "work"
 EVENTS: tuple[str | int, ...] = (*range(IMAGES), *MESSAGES)
 
@@ -123,12 +123,15 @@ def receive_image(receiving: Receiving, path: Path) -> None:
 
 
 def message(kind: str) -> bytes:
-    """Write the first final report of the study, or the one that corrects it, from a RIS that repeats either as is."""
+    """Write a final report of the study, or the one that corrects it; each is repeated as it is."""
     text, status, at = {
         "final": ("Stenosis at L4-L5.", "F", "20260302120000"),
+        "the same under another number": ("Stenosis at L4-L5.", "F", "20260302120000"),
         "corrected": ("No stenosis.", "C", "20260302130000"),
     }[kind]
-    return oru(kind, group(text, obr3="F1", obr18="ORDER-1", obr22=at, obr25=status), patient=PATIENT)
+    return oru(
+        f"C{MESSAGES.index(kind)}", group(text, obr3="F1", obr18="ORDER-1", obr22=at, obr25=status), patient=PATIENT
+    )
 
 
 PATIENT = "ORDER-PATIENT"
