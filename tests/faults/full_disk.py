@@ -6,6 +6,8 @@ until each has met the full disk. Then there is room again, and what was not tak
 
 import argparse
 import random
+import signal
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -88,6 +90,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the daemon and the disk go too
     chance = random.Random(arguments.seed)  # noqa: S311  # which points, not secrets
     said: dict[str, Counter[str]] = {kind: Counter() for kind in RECEIVING}
     again: Counter[str] = Counter()
