@@ -36,7 +36,7 @@ from tests.waiting import wait_until
 IMAGES = 4
 STUDY_BYTES, MESSAGE_BYTES, DOCUMENT_BYTES = 24_000, 500, 16_000
 """About what goes over each link, so that most faults come about in the middle."""
-ANSWER_BYTES = {"images": 800, "report": 90, "document": 365}
+ANSWER_BYTES = {"images": 800, "report": 90, "document": 430}
 PATIENCE = 300
 OF_EVERY_KIND = tuple(Fault)
 
@@ -86,7 +86,7 @@ def break_at_random(links: Links, points: int, seed: int) -> None:
     for number in range(points):
         point = Point(number, {name: _any_break(chance, name, number) for name in ANSWER_BYTES})
         # What follows a fault gets through, so that no pause of the outbox grows to an hour.
-        links.document.breaks += (point.breaks["document"], None)
+        links.document.breaks += (point.breaks["document"], None, None)
         _send(links, point, draw_small(links.folder / "studies", f"link-{seed}-{number}", images=IMAGES))
         links.points.append(point)
     wait_for_deliveries(links.daemon, len(links.points), PATIENCE + 30 * points)
