@@ -5,52 +5,17 @@ cut off from its device as by a loss of power, and only what was synchronised is
 """
 
 import random
-import time
 from pathlib import Path
 
 import pytest
 
 from service.endpoints import endpoint, publish_endpoint
-from tests.faults.accounts import Account, assert_sound, lost, together
-from tests.faults.disks import LoopDisk, loop_disk
-from tests.faults.senders import CUT, send_again, sending
+from tests.faults.accounts import lost
+from tests.faults.disks import loop_disk
+from tests.faults.power import lose_power, lose_power_often
+from tests.faults.senders import CUT
 from tests.faults.sites import RECEIVING, receiving_site
 from tests.faults.syscalls import injected_into
-from tests.peers.daemon import Daemon
-from tests.waiting import wait_until
-
-
-def lose_power(daemon: Daemon, disk: LoopDisk, chance: random.Random) -> Account:
-    """Send, cut the power at a random moment, and give what the senders know of it."""
-    supervisor, *roles = daemon.processes(*RECEIVING)
-    with sending(daemon, chance) as traffic:
-        wait_until(lambda: traffic.taken > 20, "the middle of sending")
-        time.sleep(chance.uniform(0, 0.5))  # any moment
-        traffic.is_void.set()  # since the system lives on, what is being synchronised at this moment may seem to be
-        disk.lose_power()
-        time.sleep(chance.uniform(0, 0.2))  # the roles meet the dead disk
-        for process in (supervisor, *roles):
-            process.kill()
-    disk.unmount()
-    disk.mount()
-    wait_until(lambda: not any(role.is_running() for role in roles), "the system to forget the roles")
-    return together(traffic.accounts)
-
-
-def lose_power_often(folder: Path, times: int, chance: random.Random) -> Account:
-    """Lose the power at random moments; everything taken so far is there after each, and the rest is taken anew."""
-    taken = Account()
-    with loop_disk(folder, megabytes=64 + 32 * times) as disk:
-        for _ in range(times):
-            with receiving_site(folder, disk.folder / "data") as daemon:
-                account = lose_power(daemon, disk, chance)
-            with receiving_site(folder, disk.folder / "data") as daemon:
-                again = send_again(daemon, account.left)
-                taken += account + again
-                assert again.left == [], again.told
-                assert_sound(daemon, taken.taken)
-                print(f"{dict(account.told)}, then {dict(again.told)}")  # noqa: T201
-    return taken
 
 
 def test_what_was_acknowledged_before_the_power_failed_is_there_and_the_rest_is_taken_again(tmp_path: Path) -> None:
@@ -62,8 +27,8 @@ def test_what_was_acknowledged_before_the_power_failed_is_there_and_the_rest_is_
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
-def test_nothing_acknowledged_is_lost_by_twenty_losses_of_power(tmp_path: Path) -> None:
-    lose_power_often(tmp_path, 20, random.Random(2))  # noqa: S311
+def test_nothing_acknowledged_is_lost_by_six_losses_of_power(tmp_path: Path) -> None:
+    lose_power_often(tmp_path, 6, random.Random(2))  # noqa: S311
 
 
 def test_the_loss_of_power_is_seen_where_nothing_is_synchronised(tmp_path: Path) -> None:

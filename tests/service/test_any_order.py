@@ -193,9 +193,9 @@ def test_whatever_comes_again_in_whatever_order_the_result_is_the_same(
 
 
 @pytest.mark.long
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(events=ORDERS)
-def test_it_is_so_in_eighty_orders(
+def test_it_is_so_in_forty_orders(
     prepared: Path, archive: tuple[Peer, Path], tmp_path_factory: pytest.TempPathFactory, events: Sequence[str | int]
 ) -> None:
     comes_out_once(prepared, archive, tmp_path_factory.mktemp("site"), events)
