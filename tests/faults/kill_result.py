@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from service.compared import compare
 from service.ledger import account
-from service.ledger_places import Standing
+from service.ledger_places import PLACES, Standing
 from service.store.columns import utc_now
 from service.store.database import DATABASE, WORKFLOWS, reading
 from service.store.integrity import check_integrity, check_pages
@@ -57,7 +58,11 @@ def judge(fought: Fought, orthanc: Orthanc, studies: int, given_up: int) -> Resu
     """Hold what was acknowledged against what is there; the site is stopped, its database is open."""
     with reading(fought.engine) as session:
         lost = [*_lost_objects(session, fought), *_lost_messages(session, fought)]
-        repeated = [*_repeated(session), *_repeated_at_the_pacs(session, orthanc, studies)]
+        repeated = [
+            *_repeated(session),
+            *_said_twice(session, fought.data / OBJECTS),
+            *_repeated_at_the_pacs(session, orthanc, studies),
+        ]
         ledger = account(session)
     peer = orthanc.dicom.model_copy(update={"name": "pacs"})
     compared = compare(fought.engine, ObjectStore(fought.data), peer, "SPINELABEL")
@@ -77,7 +82,11 @@ def judge(fought: Fought, orthanc: Orthanc, studies: int, given_up: int) -> Resu
         "repeated": len(repeated),
         "corrupt": len(corrupt),
         "unaccounted for": list(ledger.unaccounted),
-        "open": ledger.count(Standing.OPEN),
+        "open": {
+            PLACES[line.place].words: line.count
+            for line in ledger.lines
+            if PLACES[line.place].standing == Standing.OPEN
+        },
         "structured reports found at the PACS by C-FIND": compared.documents - len(compared.lacking),
         "files without a row": len(found.unnamed),
         "given up and tried again by a person": given_up,
@@ -112,13 +121,31 @@ def _repeated(session: Session) -> Iterator[str]:
     yield from (f"finding {key}: {count} rows" for key, count in rows.items() if count > 1)
     superseded = select(FindingRow.id).where(col(FindingRow.superseded).is_not(None))
     yield from (f"finding {number}: superseded by the same" for number in session.exec(superseded))
-    documents = Counter(session.exec(select(Document.study_id)))
-    yield from (f"study {study}: {count} structured reports" for study, count in documents.items() if count > 1)
     findings = Counter(session.exec(select(FindingRow.study_id).where(col(FindingRow.study_id).is_not(None))))
     usual = Counter(findings.values()).most_common(1)
     for study in session.exec(select(Study.id)):
         if usual and findings[study] != usual[0][0]:
             yield f"study {study}: {findings[study]} findings of images, others have {usual[0][0]}"
+
+
+def _said_twice(session: Session, root: Path) -> Iterator[str]:
+    """Find structured reports that say what the one before them of their study says.
+
+    Where work is given up after five kills its study is written up without it, and again once a person had it tried
+    again: the second says more, and names the first as its predecessor.
+    """
+    said: dict[int, list[str]] = {}
+    for document in session.exec(select(Document).order_by(col(Document.id))):
+        said.setdefault(document.study_id, []).append(what_it_says(root / document.file))
+    for study, texts in said.items():
+        if any(before == after for before, after in pairwise(texts)):
+            yield f"study {study}: {len(texts)} structured reports that say the same"
+
+
+def what_it_says(path: Path) -> str:
+    """Give what a structured report says, without the times and names of its own writing."""
+    content = dcmread(path).ContentSequence
+    return json.dumps([item.to_json_dict() for item in content if item.ValueType in {"CONTAINER", "CODE"}])
 
 
 def _repeated_at_the_pacs(session: Session, orthanc: Orthanc, studies: int) -> Iterator[str]:
@@ -128,5 +155,6 @@ def _repeated_at_the_pacs(session: Session, orthanc: Orthanc, studies: int) -> I
         each["MainDicomTags"]["SOPInstanceUID"] for each in orthanc.request("/tools/find", json.dumps(every).encode())
     }
     written = set(session.exec(select(Document.sop_instance_uid)))
-    if there != written or len(written) != studies:
-        yield f"{len(written)} structured reports of {studies} studies, {len(there)} at the PACS"
+    of_studies = len(set(session.exec(select(Document.study_id))))
+    if there != written or of_studies != studies:
+        yield f"{len(written)} structured reports of {of_studies} of {studies} studies, {len(there)} at the PACS"

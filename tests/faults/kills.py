@@ -58,7 +58,7 @@ SHARES = {
 LONGEST = {"receive": 6.0, "listen": 6.0, "clock": 6.0, "work": 10.0, "web": 6.0}
 """Seconds after which a role is killed that has not come to its point."""
 QUIET_SECONDS = 20.0
-AHEAD = 8
+AHEAD = 20
 SECONDS = 600.0
 """In which everything that is sent must be taken, however often its receiver dies."""
 

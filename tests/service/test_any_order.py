@@ -1,7 +1,6 @@
 """The same study, reports and pieces of work again and in any order: the same findings, and one report per version."""
 
 import hashlib
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -40,6 +39,7 @@ from service.store.upgrade import upgrade_database
 from service.sweep import sweep
 from service.work import Workshop, label_report, read_images
 from service.workflows import Work
+from tests.faults.kill_result import what_it_says
 from tests.faults.soak_site import read_at_once, workshop_of
 from tests.odd.dicom.phantom import save_all, t2_series
 from tests.peers.dicom import running_storescp
@@ -201,12 +201,6 @@ def test_it_is_so_in_forty_orders(
     comes_out_once(prepared, archive, tmp_path_factory.mktemp("site"), events)
 
 
-def said_by(hospital: Hospital, document: Document) -> str:
-    """Give what a structured report says, without the times and names of its own writing."""
-    content = dcmread(hospital.workshop.store.path(document.file)).ContentSequence
-    return json.dumps([item.to_json_dict() for item in content if item.ValueType in {"CONTAINER", "CODE"}])
-
-
 def comes_out_once(prepared: Path, archive: tuple[Peer, Path], folder: Path, events: Sequence[str | int]) -> None:
     peer, there = archive
     for path in there.iterdir():
@@ -222,7 +216,7 @@ def comes_out_once(prepared: Path, archive: tuple[Peer, Path], folder: Path, eve
             deliveries = session.exec(select(Delivery)).all()
             reports = session.exec(select(Report)).all()
             ledger = account(session)
-        said = [said_by(hospital, row) for row in documents]
+        said = [what_it_says(hospital.workshop.store.path(row.file)) for row in documents]
 
     current = [(row.condition, row.level, row.source, row.state, row.reason) for row in findings if not row.superseded]
     assert sorted(current, key=str) == [
