@@ -144,6 +144,7 @@ def test_a_page_that_is_left_open_stays_current(browser: Chrome, site: str, engi
     WebDriverWait(browser, 30).until(lambda seen: "NEWLY DESCRIBED" in seen.find_element(By.TAG_NAME, "main").text)
 
 
+@pytest.mark.long
 def test_a_page_that_is_left_open_says_that_the_daemon_answers_no_more(browser: Chrome, site: str) -> None:
     browser.get(f"{site}/studies")
     browser.execute_script("window.fetch = () => Promise.reject(new TypeError('nobody answers'))")

@@ -82,9 +82,11 @@ def test_five_thousand_mutated_cases_are_read_or_refused() -> None:
 def test_a_message_of_one_piece_repeated_is_read_in_time_that_grows_with_its_length(piece: bytes) -> None:
     head = b"MSH|^~\\&|A|B|||2026||ORU^R01|1|P|2.5\rPID|1||7^^^A^MR\rOBR|1||A\rOBX|1|TX|||"
 
-    seconds = []
-    for size in (50_000, 200_000):
-        began = time.process_time()
+    def seconds(size: int) -> float:
+        began = time.thread_time()
         try_stream(b"\x0b" + head + b"\r" * (piece[:1].isupper()) + piece * (size // len(piece)) + b"\x1c\r", Reached())
-        seconds.append(time.process_time() - began)
-    assert seconds[1] < 8 * seconds[0] + 0.5, seconds
+        return time.thread_time() - began
+
+    # The best of some, since a collection of what all other tests left may come in the middle.
+    short, long = (min(seconds(size) for _ in range(3)) for size in (50_000, 200_000))
+    assert long < 8 * short + 0.5, (short, long)

@@ -130,6 +130,7 @@ def sent(daemon: Daemon) -> list[str]:
         return sorted(session.exec(select(Document.sop_instance_uid)))
 
 
+@pytest.mark.long
 def test_a_pacs_that_is_away_for_a_day_gets_each_report_once_and_the_page_says_so_all_along(
     daemon: Daemon, taken: Counter[str], tmp_path: Path
 ) -> None:

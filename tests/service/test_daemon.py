@@ -185,6 +185,7 @@ def deaths(log: Path) -> list[dict[str, float]]:
     return died[:3] if len(died) >= 3 else []
 
 
+@pytest.mark.long
 def test_a_role_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
     config = tmp_path / "site.yaml"
     config.write_text(yaml.safe_dump({"data": str(tmp_path / "data"), "hl7": {"port": 0}}))

@@ -69,6 +69,7 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_orthanc_that_is_halted_in_the_middle_and_goes_on_has_each_document_once(
     daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -116,6 +117,7 @@ def test_documents_whose_answers_are_lost_go_again_and_are_one_at_orthanc(
     finish(daemon, orthanc)
 
 
+@pytest.mark.long
 def test_an_orthanc_that_goes_by_another_title_refuses_and_gets_each_document_once_when_a_person_sends_them_again(
     daemon: Daemon, tmp_path: Path
 ) -> None:

@@ -292,6 +292,7 @@ def test_a_frame_that_is_larger_than_its_header_says_is_not_decoded(first: Path)
     assert "does not have the size that its header gives" in difference(first, changed(first, compress))
 
 
+@pytest.mark.long
 def test_many_frames_are_compared_in_the_memory_of_a_few(tmp_path: Path) -> None:
     image = rich_image()
     frames = np.random.default_rng(1).integers(0, 4096, (60, 512, 512), dtype=np.uint16)

@@ -25,6 +25,7 @@ def model(make_model: MakeModel) -> Path:
     return make_model()
 
 
+@pytest.mark.long
 def test_an_adapter_is_trained_on_a_file_and_labels_are_made_with_it(model: Path, tmp_path: Path) -> None:
     lines = [json.dumps({"id": number, "text": text}) for number, text in enumerate(REPORTS)]
     (tmp_path / "reports.jsonl").write_text("\n".join(lines))

@@ -1,6 +1,7 @@
 """Which machines may send reports."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.settings import Hl7Settings
 from integrations.hl7.listener import Listener
@@ -31,10 +32,10 @@ def test_who_is_named_by_address_or_name_may_send(hosts: tuple[str, ...]) -> Non
 
 
 @pytest.mark.parametrize("hosts", [("192.0.2.1",), ("no.such.host.invalid",)])
-def test_who_is_not_named_is_hung_up_on_and_noted(hosts: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_is_not_named_is_hung_up_on_and_noted(hosts: tuple[str, ...]) -> None:
     service = Service(Hl7Settings(port=0, authority="NORTHMOOR", hosts=hosts))
-    with listening(service) as listener:
+    with capture_logs() as logged, listening(service) as listener:
         assert answered(listener) == ""
 
     assert service.stored == []
-    assert "hl7 connection refused: not in hl7.hosts" in capsys.readouterr().out
+    assert [line["address"] for line in logged if "not in hl7.hosts" in line["event"]] == ["127.0.0.1"]

@@ -131,6 +131,7 @@ def test_no_rule_is_met_by_a_text_without_words() -> None:
     assert len(rules.rules) > 100
 
 
+@pytest.mark.long
 def test_long_words_are_not_kept_in_memory() -> None:
     before = addressed_rules._known_code.cache_info().currsize
 
