@@ -203,14 +203,15 @@ def test_an_object_whose_file_can_neither_be_read_nor_removed_is_refused_for_a_w
     running: Running, case_files: Cases
 ) -> None:
     sent = take_apart(case_files("plain")[0])
+    pdus = replace(sent, data_set=sent.data_set + bytes(200_000)).pdus()
     moved = running.incoming.with_name("elsewhere")
 
     with associate(running.receiver.port, sent) as client:
-        client.send(b"".join(sent.pdus()[:3]))
+        client.send(b"".join(pdus[:3]))
         wait_until(lambda: list(running.incoming.iterdir()), "the object to begin")
         running.incoming.rename(moved)
         running.incoming.touch()
-        refusal = client.store(sent.pdus()[3:])
+        refusal = client.store(pdus[3:])
 
     assert status(refusal) == "A700"
 
