@@ -5,7 +5,6 @@ what is known already changes nothing. What we made ourselves and had not put on
 so its file goes.
 """
 
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from integrations.dicom.part10 import data_set_offset
 from integrations.sr.identifiers import MANUFACTURER
 from service.receiving import Receiving
 from service.store.database import reading, writing
+from service.store.integrity import data_set_digest
 from service.store.states import ObjectState
 from service.store.survey import survey
 from service.store.tables import Document, Instance
@@ -93,12 +93,9 @@ def settle(receiving: Receiving, file: str) -> Settled:
 
 def _arrival(path: Path, read: Dataset) -> Arrival:
     with path.open("rb") as stored:
-        offset = data_set_offset(stored)
-        stored.seek(offset)
-        sha256 = hashlib.file_digest(stored, "sha256").hexdigest()
-    size = path.stat().st_size - offset
+        size = path.stat().st_size - data_set_offset(stored)
     sop_class, sop_instance, transfer_syntax, source = (str(read.file_meta.get(each, "") or "") for each in _META)
-    return Arrival(path, sha256, size, sop_class, sop_instance, transfer_syntax, source, _FOUND)
+    return Arrival(path, data_set_digest(path), size, sop_class, sop_instance, transfer_syntax, source, _FOUND)
 
 
 def _is_made_by_us(session: Session, arrival: Arrival, read: Dataset) -> bool:

@@ -13,9 +13,6 @@ from service.store.database import look_at_database
 from service.store.faults import named_faults
 from service.store.survey import survey
 
-GROUP_LENGTH_AT = 140
-"""Where a Part 10 file says how long its meta information is (PS3.10, 7.1): behind preamble, prefix and tag."""
-
 
 @dataclass(frozen=True)
 class Integrity:
@@ -47,7 +44,7 @@ def check_integrity(engine: Engine, root: Path, before: datetime) -> Integrity:
             objects += 1
             if not found.is_there:
                 missing.append(found.file)
-            elif not is_as_named(root / found.file):
+            elif not _is_as_named(root / found.file):
                 damaged.append(found.file)
     return Integrity(objects, tuple(missing), tuple(damaged), tuple(unnamed), tuple(foreign))
 
@@ -77,12 +74,16 @@ def check_pages(path: Path) -> None:
         raise UnusableStore(f"{path}: it is damaged. Restore a backup.")
 
 
-def is_as_named(path: Path) -> bool:
+def data_set_digest(path: Path) -> str:
+    """Give the sha256, in hexadecimal, of a file's data set alone, as objects that were received are named."""
+    with path.open("rb") as file:
+        file.seek(data_set_offset(file))
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_as_named(path: Path) -> bool:
     """Tell whether a file is named by its content: by all of it, or by the data set alone where it was received."""
     with path.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() == path.name:
             return True
-        file.seek(GROUP_LENGTH_AT)
-        length = int.from_bytes(file.read(4), "little")
-        file.seek(GROUP_LENGTH_AT + 4 + length)
-        return hashlib.file_digest(file, "sha256").hexdigest() == path.name
+    return data_set_digest(path) == path.name
